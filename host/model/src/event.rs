@@ -1,0 +1,497 @@
+//! What happened in an account. An event is numbered by the host and never changes afterwards.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Attrs;
+use crate::address::{Address, ChatKind};
+use crate::clock::UnixMs;
+use crate::message::Message;
+use crate::names::{AccountName, ScriptName, Seq};
+use crate::roster::Person;
+
+/// A conversation, as an event names it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Chat {
+    /// What kind of conversation.
+    pub kind: ChatKind,
+    /// The friend's, group's, discuss's or stranger's id.
+    pub id: String,
+    /// The name shown to people; empty if it is not known.
+    pub name: String,
+    /// For a temporary chat, where the stranger was met: `group/ID` or `discuss/ID`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
+    /// What has no field of its own.
+    #[serde(default, skip_serializing_if = "Attrs::is_empty")]
+    pub attrs: Attrs,
+}
+
+/// Why somebody is in a chat now, or no longer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MembershipCause {
+    /// By themselves.
+    Joined,
+    /// Somebody who was in brought them in.
+    Invited,
+    /// By themselves.
+    Left,
+    /// An admin or the owner removed them.
+    Kicked,
+    /// The chat itself ended.
+    Dissolved,
+    /// The network does not say.
+    Unknown,
+}
+
+/// Somebody came into a chat or left it. The chat is the event's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Membership {
+    /// Who came or left: for groups and discusses won or lost the account itself.
+    pub who: Person,
+    /// Who brought them in or removed them, if that was somebody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Person>,
+    /// How it came about.
+    pub cause: MembershipCause,
+}
+
+/// What a changed property belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PropertyOwner {
+    /// The account itself.
+    User,
+    /// A friend.
+    Friend,
+    /// The group of the event.
+    Group,
+    /// A member of the group of the event.
+    GroupMember,
+    /// The discuss of the event.
+    Discuss,
+    /// A member of the discuss of the event.
+    DiscussMember,
+}
+
+/// A name, a card, a role or another property is no longer what it was.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PropertyChange {
+    /// What it belongs to.
+    pub owner: PropertyOwner,
+    /// The friend or member; `None` where the owner is the account or the chat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub who: Option<Person>,
+    /// The property in the API's word: `name`, `markname`, `card`, `role` ...
+    pub property: String,
+    /// What it was.
+    pub old: Option<String>,
+    /// What it is now.
+    pub new: Option<String>,
+}
+
+/// A member, or everybody, may not speak or may speak again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Mute {
+    /// Whom it concerns; `None` is everybody but the owner and the admins.
+    pub member: Option<Person>,
+    /// For how many seconds from the event's time.
+    pub seconds: Option<u32>,
+    /// Who did it, if the network says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Person>,
+}
+
+/// A message was taken back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recall {
+    /// The id of the message.
+    pub message_id: String,
+    /// Who had said it, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender: Option<Person>,
+    /// Who took it back, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Person>,
+}
+
+/// Somebody asks for something that the account can grant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// What an answer names.
+    pub id: String,
+    /// Who asks.
+    pub from: Person,
+    /// What they say about it; may be empty.
+    pub text: String,
+}
+
+/// What an account is doing, in the order it usually happens. `scaning` is spelled as in the seeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AccountState {
+    /// Made, not started.
+    Init,
+    /// Reading its configuration.
+    Loading,
+    /// Waiting for the QR code to be scanned.
+    Scaning,
+    /// Scanned: waiting for the person to confirm.
+    Confirming,
+    /// Fetching friends, groups and members.
+    Updating,
+    /// Working.
+    Running,
+    /// Stopped.
+    Stop,
+}
+
+impl AccountState {
+    /// As it stands in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Init => "init",
+            Self::Loading => "loading",
+            Self::Scaning => "scaning",
+            Self::Confirming => "confirming",
+            Self::Updating => "updating",
+            Self::Running => "running",
+            Self::Stop => "stop",
+        }
+    }
+}
+
+/// What became of an action.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ActionResult {
+    /// The script that asked.
+    pub script: ScriptName,
+    /// The tag that the action carried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+    /// The name of the action.
+    pub action: String,
+    /// How it ended.
+    pub outcome: crate::action::Outcome,
+    /// A stable code; `ok` if it was done.
+    pub code: String,
+    /// One sentence for a person.
+    pub text: String,
+    /// The id of the message that was sent, if one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<String>,
+}
+
+/// An HTTP answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FetchResponse {
+    /// The status code.
+    pub status: u16,
+    /// Lower case names and values, in the order received.
+    pub headers: Vec<(String, String)>,
+    /// The bytes, undecoded.
+    pub body: Vec<u8>,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum EventBody {
+    /// Somebody said something to the account or in one of its chats.
+    MessageReceived(Message),
+    /// The account said something.
+    MessageSent(Message),
+    /// A notice was put up in the group.
+    GroupNotice {
+        /// Who put it up.
+        author: Option<Person>,
+        /// What it says.
+        text: String,
+    },
+    /// Somebody is a friend now.
+    FriendJoined {
+        /// The friend.
+        who: Person,
+    },
+    /// Somebody is no longer a friend.
+    FriendLost {
+        /// The friend.
+        who: Person,
+    },
+    /// The account is in this group now.
+    GroupJoined(Membership),
+    /// The account is no longer in this group.
+    GroupLost(Membership),
+    /// The account is in this discuss now.
+    DiscussJoined(Membership),
+    /// The account is no longer in this discuss.
+    DiscussLost(Membership),
+    /// Somebody else is in this group or discuss now.
+    MemberJoined(Membership),
+    /// Somebody else is no longer in this group or discuss.
+    MemberLost(Membership),
+    /// A name, card, role or other property changed.
+    PropertyChanged(PropertyChange),
+    /// A member, or everybody, may not speak.
+    Muted(Mute),
+    /// A member, or everybody, may speak again.
+    Unmuted(Mute),
+    /// A message was taken back.
+    Recalled(Recall),
+    /// Somebody wants to be a friend.
+    FriendRequest(Request),
+    /// Somebody wants to come into the group.
+    GroupRequest(Request),
+    /// Somebody wants the account to come into the group.
+    GroupInvite(Request),
+    /// The account's state changed.
+    AccountState {
+        /// What it was.
+        old: AccountState,
+        /// What it is.
+        new: AccountState,
+    },
+    /// The account is logged in.
+    Login {
+        /// Whether a QR code was scanned for it.
+        scanned: bool,
+    },
+    /// The account stopped, for good.
+    Stopped,
+    /// A QR code waits to be scanned.
+    QrCode {
+        /// What the code says.
+        text: String,
+        /// Where the picture lies, if there is one.
+        path: Option<String>,
+    },
+    /// A timer came due.
+    TimerFired {
+        /// The script that set it.
+        script: ScriptName,
+        /// The tag it was set with.
+        tag: String,
+        /// When it was due.
+        due: UnixMs,
+        /// What the script gave to be handed back.
+        payload: Option<String>,
+    },
+    /// A fetch is over.
+    FetchFinished {
+        /// The script that asked.
+        script: ScriptName,
+        /// The tag that the action carried.
+        tag: String,
+        /// The answer; or why there is none.
+        response: Result<FetchResponse, String>,
+    },
+    /// What became of an action whose script asked to be told.
+    ActionResult(ActionResult),
+    /// Anything else.
+    Other {
+        /// What it is, in the network's own word.
+        #[serde(rename = "what")]
+        kind: String,
+        /// All that is known of it, a JSON text.
+        json: String,
+    },
+}
+
+/// The name of each case of [`EventBody`], for routing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "each case is documented at EventBody")]
+pub enum EventKind {
+    MessageReceived,
+    MessageSent,
+    GroupNotice,
+    FriendJoined,
+    FriendLost,
+    GroupJoined,
+    GroupLost,
+    DiscussJoined,
+    DiscussLost,
+    MemberJoined,
+    MemberLost,
+    PropertyChanged,
+    Muted,
+    Unmuted,
+    Recalled,
+    FriendRequest,
+    GroupRequest,
+    GroupInvite,
+    AccountState,
+    Login,
+    Stopped,
+    QrCode,
+    TimerFired,
+    FetchFinished,
+    ActionResult,
+    Other,
+}
+
+impl EventKind {
+    /// Every kind, in the order of the contract.
+    pub const ALL: [Self; 26] = [
+        Self::MessageReceived,
+        Self::MessageSent,
+        Self::GroupNotice,
+        Self::FriendJoined,
+        Self::FriendLost,
+        Self::GroupJoined,
+        Self::GroupLost,
+        Self::DiscussJoined,
+        Self::DiscussLost,
+        Self::MemberJoined,
+        Self::MemberLost,
+        Self::PropertyChanged,
+        Self::Muted,
+        Self::Unmuted,
+        Self::Recalled,
+        Self::FriendRequest,
+        Self::GroupRequest,
+        Self::GroupInvite,
+        Self::AccountState,
+        Self::Login,
+        Self::Stopped,
+        Self::QrCode,
+        Self::TimerFired,
+        Self::FetchFinished,
+        Self::ActionResult,
+        Self::Other,
+    ];
+}
+
+impl EventBody {
+    /// Which case this is.
+    pub fn kind(&self) -> EventKind {
+        match self {
+            Self::MessageReceived(_) => EventKind::MessageReceived,
+            Self::MessageSent(_) => EventKind::MessageSent,
+            Self::GroupNotice { .. } => EventKind::GroupNotice,
+            Self::FriendJoined { .. } => EventKind::FriendJoined,
+            Self::FriendLost { .. } => EventKind::FriendLost,
+            Self::GroupJoined(_) => EventKind::GroupJoined,
+            Self::GroupLost(_) => EventKind::GroupLost,
+            Self::DiscussJoined(_) => EventKind::DiscussJoined,
+            Self::DiscussLost(_) => EventKind::DiscussLost,
+            Self::MemberJoined(_) => EventKind::MemberJoined,
+            Self::MemberLost(_) => EventKind::MemberLost,
+            Self::PropertyChanged(_) => EventKind::PropertyChanged,
+            Self::Muted(_) => EventKind::Muted,
+            Self::Unmuted(_) => EventKind::Unmuted,
+            Self::Recalled(_) => EventKind::Recalled,
+            Self::FriendRequest(_) => EventKind::FriendRequest,
+            Self::GroupRequest(_) => EventKind::GroupRequest,
+            Self::GroupInvite(_) => EventKind::GroupInvite,
+            Self::AccountState { .. } => EventKind::AccountState,
+            Self::Login { .. } => EventKind::Login,
+            Self::Stopped => EventKind::Stopped,
+            Self::QrCode { .. } => EventKind::QrCode,
+            Self::TimerFired { .. } => EventKind::TimerFired,
+            Self::FetchFinished { .. } => EventKind::FetchFinished,
+            Self::ActionResult(_) => EventKind::ActionResult,
+            Self::Other { .. } => EventKind::Other,
+        }
+    }
+
+    /// The message, of a message received or sent.
+    pub fn message(&self) -> Option<&Message> {
+        match self {
+            Self::MessageReceived(message) | Self::MessageSent(message) => Some(message),
+            _ => None,
+        }
+    }
+
+    /// The only script that may see this event: timers, fetches and action results belong to who asked.
+    pub fn owner(&self) -> Option<&ScriptName> {
+        match self {
+            Self::TimerFired { script, .. } | Self::FetchFinished { script, .. } => Some(script),
+            Self::ActionResult(result) => Some(&result.script),
+            _ => None,
+        }
+    }
+}
+
+/// Something that happened in an account.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Its number.
+    pub seq: Seq,
+    /// The account it happened in.
+    pub account: AccountName,
+    /// The network of that account.
+    pub network: String,
+    /// The account's own id on its network.
+    pub self_id: String,
+    /// When it happened, by the network's clock.
+    pub time: UnixMs,
+    /// When the host received it, by the host's clock.
+    pub received_at: UnixMs,
+    /// The event that caused this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Seq>,
+    /// How many messages deep its causes go; 0 for what a person did.
+    pub depth: u32,
+    /// The script whose action this is the consequence of: it does not see a message that it sent itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_script: Option<ScriptName>,
+    /// The chat it happened in; `None` for what concerns the account as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chat: Option<Chat>,
+    /// What happened.
+    pub body: EventBody,
+    /// What has no field of its own.
+    #[serde(default, skip_serializing_if = "Attrs::is_empty")]
+    pub attrs: Attrs,
+}
+
+impl Event {
+    /// Where it happened: events of one address are handled in order.
+    pub fn address(&self) -> Address {
+        match &self.chat {
+            Some(chat) => Address::chat(self.account.clone(), chat.kind, chat.id.clone()),
+            None => Address::account(self.account.clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_survive_json() {
+        let event = Event {
+            seq: Seq(7),
+            account: "qq".parse().unwrap(),
+            network: "sim".into(),
+            self_id: "1".into(),
+            time: 5,
+            received_at: 6,
+            cause: None,
+            depth: 0,
+            by_script: None,
+            chat: Some(Chat {
+                kind: ChatKind::Group,
+                id: "2".into(),
+                name: "群".into(),
+                via: None,
+                attrs: Attrs::new(),
+            }),
+            body: EventBody::Other { kind: "poke".into(), json: "{}".into() },
+            attrs: Attrs::new(),
+        };
+        let json = serde_json::to_string(&event).unwrap();
+        assert!(json.contains(r#""kind":"other","what":"poke""#), "{json}");
+        assert_eq!(serde_json::from_str::<Event>(&json).unwrap(), event);
+        assert_eq!(event.address().to_string(), "qq/group/2");
+    }
+
+    #[test]
+    fn every_kind_is_listed_once() {
+        let mut kinds = EventKind::ALL.to_vec();
+        kinds.dedup();
+        assert_eq!(kinds.len(), EventKind::ALL.len());
+    }
+}

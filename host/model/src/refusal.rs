@@ -1,0 +1,128 @@
+//! Stable codes for everything that the host does not do. A code never changes its meaning.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $case:ident = $text:literal, $explanation:literal;)+) => {
+        /// Why the host did not do something.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $($(#[$doc])* #[doc = $explanation] $case,)+
+        }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$case,)+];
+
+            /// As it stands in answers, logs and the journal.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$case => $text,)+ }
+            }
+
+            /// What it means and what to do about it.
+            pub fn explanation(self) -> &'static str {
+                match self { $(Self::$case => $explanation,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    GrantMissing = "grant.missing", "The script asked for an action that its grants do not allow. Add the action to `allow` under `[script.NAME]` in mynah.toml if you want it.";
+    GrantChat = "grant.chat", "The script asked to act in a chat that its grants do not cover. Add the chat to `chats` under `[script.NAME]` in mynah.toml if you want it.";
+    BudgetExhausted = "budget.exhausted", "The actor did this as often as its budget allows for now. The budget refills with time; raise `budget` under `[script.NAME]` in mynah.toml if it is too small.";
+    BudgetCpu = "budget.cpu", "The script used its share of CPU time (5 % of one core over 10 s) and is skipped until it has some again.";
+    LoopDepth = "loop.depth", "The action would be a reply to a reply to a reply to our own message. Chains of more than 3 are cut so that bots do not talk to each other for ever.";
+    ActionExpired = "action.expired", "The action answers something that happened more than `max_action_age` (5 minutes) ago. Late floods after an outage mute nobody.";
+    ActionInvalid = "action.invalid", "The action cannot be understood: a field is empty, too long or out of range. The text names the field and what would be right.";
+    ModerationRole = "moderation.role", "The account is neither owner nor admin of the group, so the network would refuse.";
+    ModerationTarget = "moderation.target", "The target is the account itself, the group's owner, or an admin: nobody moderates those through this host.";
+    ModerationAbsent = "moderation.absent", "The target is not a member of the group as far as the account knows.";
+    ChatUnknown = "chat.unknown", "The account knows no such chat.";
+    AccountUnknown = "account.unknown", "The host has no account of this name.";
+    AccountNotRunning = "account.not-running", "The account is not logged in and working; look at `/api/v1/accounts`.";
+    OutboxFull = "outbox.full", "So many actions of this account wait to be delivered that no more are taken. The network is slow or gone.";
+    Unsupported = "unsupported", "The network of this account, or this version of the host, has no such action.";
+    NetworkRefused = "network.refused", "The network did not do it; its own words follow.";
+    NetworkUnknown = "network.unknown", "The action was handed to the network and no answer came. It may have happened, so it is not repeated.";
+    LimitDeadline = "limit.deadline", "The script used more CPU time for one event than its `deadline` allows. Make it do less, or raise `deadline` under `[script.NAME]`.";
+    LimitMemory = "limit.memory", "The script asked for more memory than its `memory` allows (all its memories together). Raise `memory` under `[script.NAME]` if it deserves it.";
+    LimitStack = "limit.stack", "The script recursed past its stack.";
+    LimitTables = "limit.tables", "The script asked for more tables or table elements than a script may have.";
+    LimitInstances = "limit.instances", "The component has more instances, memories or tables than a script may have.";
+    LimitActions = "limit.actions", "The script returned more actions for one event than it may. None of them was done.";
+    LimitText = "limit.text", "A text in the script's answer is longer than it may be. None of its actions for this event was done.";
+    LimitSegments = "limit.segments", "A message in the script's answer has more segments than it may have. None of its actions for this event was done.";
+    LimitSize = "limit.size", "The component is larger than the host takes.";
+    LimitHostCalls = "limit.host-calls", "The script handed the host more data in one event than it may.";
+    LimitQueue = "limit.queue", "So many events wait in this chat that no more are taken for now.";
+    ScriptTrap = "script.trap", "The script ended with a fault: a panic, or an instruction that has no result. The text holds what it said.";
+    ScriptExit = "script.exit", "The script called exit. Scripts return; only the host ends.";
+    ScriptSleep = "script.sleep", "The script tried to sleep. Scripts never sleep: return a schedule action.";
+    ScriptError = "script.error", "The script returned an error for this event. Nothing that it did for the event takes effect.";
+    ScriptAnswer = "script.answer", "The script's answer is not what the contract says.";
+    ScriptBreaker = "script.breaker", "The script failed so often that it is left alone for a while. It is tried again by itself; a new release is tried at once.";
+    ComponentInvalid = "component.invalid", "The file is not a WebAssembly component, or not all of one. `mynah build` makes components; a plain module (wasm32-wasip1, wasm32-unknown-unknown) is not one.";
+    ContractMismatch = "contract.mismatch", "The component was built for another version of the script contract. Build it again with the SDK that fits this host.";
+    ImportRefused = "import.refused", "The component imports something that scripts never have (files, sockets, HTTP). Use what stands in its place: kv, fetch, settings.";
+    ImportNotGranted = "import.not-granted", "The component imports an interface that its grants do not allow. Add it to `imports` under `[script.NAME]` in mynah.toml.";
+    ImportUnknown = "import.unknown", "The component imports something that this host does not know.";
+    ScriptNameInvalid = "script.name", "The file's name cannot be a script's name: 1 to 64 lower case letters, digits or `-`, then `.wasm`; two names that differ in case only are one too many.";
+    DescribeFailed = "describe.failed", "The component failed while it was asked what it is: in a start function, or in `describe`.";
+    SettingsInvalid = "settings.invalid", "The settings of a script cannot be used; the text says which and why.";
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// Something that the host did not do: the code, one sentence, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[error("{code}: {text}")]
+pub struct Refusal {
+    /// The stable code.
+    pub code: Code,
+    /// One sentence that names what was wrong.
+    pub text: String,
+    /// What to type or write, if that can be said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl Refusal {
+    /// A refusal without a hint of its own: the code's explanation says what to do.
+    pub fn new(code: Code, text: impl Into<String>) -> Self {
+        Self { code, text: text.into(), hint: None }
+    }
+
+    /// Adds what to type or write.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_code_is_its_own_and_explains_itself() {
+        let texts: HashSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(texts.len(), Code::ALL.len());
+        assert!(Code::ALL.iter().all(|code| code.explanation().ends_with(['.'])));
+    }
+}

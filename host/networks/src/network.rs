@@ -1,0 +1,135 @@
+//! What every driver gives and gets.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use mynah_model::Attrs;
+use mynah_model::action::Act;
+use mynah_model::clock::UnixMs;
+use mynah_model::event::{AccountState, Chat, EventBody};
+use mynah_model::names::{ScriptName, Seq};
+use mynah_model::roster::Roster;
+
+use crate::sim::Sim;
+
+/// A future that can be kept behind a trait object.
+pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// One account's connection to a chat network.
+///
+/// A driver knows no script and no HTTP: it turns acts into what its protocol wants and what its protocol
+/// says into [`Happening`]s.
+pub trait Network: Send + Sync + 'static {
+    /// The word that `network = "..."` takes in the configuration.
+    fn kind(&self) -> &'static str;
+
+    /// Logs in, reports each state and the roster, and goes on reporting until [`Network::stop`] is called;
+    /// resolves then. An error is one that trying again cannot mend.
+    fn run(self: Arc<Self>, sink: Arc<dyn Sink>) -> Boxed<'static, Result<(), NetworkError>>;
+
+    /// Does one act and waits for the network's word on it. What the act changes in the roster (a kick, a mute)
+    /// has been reported to the sink before this resolves. Our own messages are not reported: the caller
+    /// knows them.
+    fn perform<'a>(&'a self, act: &'a Act) -> Boxed<'a, Result<Receipt, NetworkError>>;
+
+    /// Ends [`Network::run`].
+    fn stop(&self);
+
+    /// What to do about an act that was under way when the host was killed.
+    fn redelivery(&self) -> Redelivery;
+
+    /// The embedded network, if this is it: people in it can be made to talk.
+    fn sim(&self) -> Option<&Sim> {
+        None
+    }
+}
+
+/// What a network says to an act that it did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Receipt {
+    /// The id of the message that was sent, if one was.
+    pub message_id: Option<String>,
+}
+
+/// Why a network did not do something.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NetworkError {
+    /// The network has no such thing.
+    #[error("not supported by network {network}: {action}")]
+    Unsupported {
+        /// The network.
+        network: &'static str,
+        /// The action's name.
+        action: String,
+    },
+    /// The network's own word why not. Nothing happened.
+    #[error("{0}")]
+    Refused(String),
+    /// There is no connection, so nothing happened.
+    #[error("not connected: {0}")]
+    Offline(String),
+    /// No answer came: it may have happened.
+    #[error("no answer: {0}")]
+    Unknown(String),
+}
+
+/// What to do about an act that was under way when the host was killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Redelivery {
+    /// It may have been done: mark it unknown and do not repeat it.
+    Unknown,
+    /// It cannot have been done unless it was recorded (the network lives in this process): do it.
+    Safe,
+}
+
+/// What caused a happening, if the driver knows: an act of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Consequence {
+    /// The event that the act was decided on.
+    pub cause: Option<Seq>,
+    /// The act's depth.
+    pub depth: u32,
+    /// The script that asked for it.
+    pub by_script: Option<ScriptName>,
+}
+
+impl Consequence {
+    /// The consequence of an act.
+    pub fn of(act: &Act) -> Self {
+        Self { cause: act.cause, depth: act.depth, by_script: act.by.script().cloned() }
+    }
+}
+
+/// Something that happened on the network, before the host has numbered it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Happening {
+    /// When, by the network's clock.
+    pub time: UnixMs,
+    /// In which chat; `None` for what concerns the account as a whole.
+    pub chat: Option<Chat>,
+    /// What.
+    pub body: EventBody,
+    /// Which act of ours it comes of, if one.
+    pub consequence: Option<Consequence>,
+    /// What has no field of its own.
+    pub attrs: Attrs,
+}
+
+/// The account is stopped and takes nothing more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the account is stopped")]
+pub struct Closed;
+
+/// Where a driver reports to: its account.
+pub trait Sink: Send + Sync + 'static {
+    /// The account's state is now another one. Resolves when that is numbered and journalled.
+    fn enter(&self, state: AccountState) -> Boxed<'_, Result<Seq, Closed>>;
+
+    /// The whole roster as the network has it now. Takes effect at once.
+    fn roster(&self, roster: Roster);
+
+    /// Something happened. Its effect on the roster is visible when this resolves, and it is numbered and
+    /// journalled; waits as long as the chat's queue is full, unless it is the consequence of an act.
+    fn report(&self, happening: Happening) -> Boxed<'_, Result<Seq, Closed>>;
+}

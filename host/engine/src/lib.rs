@@ -1,1 +1,3 @@
-//! .
+//! Runs scripts: WebAssembly components in bounded, deterministic sandboxes.
+
+pub mod conformance;

@@ -27,7 +27,7 @@
 //! ```
 //!
 //! - `KIND`: the name of the case of `body`, as the contract spells it, for example `message-received`
-//! - `SEQ`: the event's number in decimal. It is above 2^53, where a floating point number would be wrong
+//! - `SEQ`: the event's number in decimal. It is above 2^32 and below 2^53
 //! - `ACCOUNT`: the event's account
 //! - `CHAT`: `KIND/ID` of the event's chat, for example `group/552603`; `-` if it has none
 //! - `EVENT`: the whole event, flattened as follows
@@ -51,7 +51,7 @@
 //! `reason N`, `tell-result` true if N is even, `attrs` empty. A field that is not listed is `none`, false or
 //! empty. `HERE` is the target {account `none`, kind `group`, id `552603`, via `none`}, `THERE` is the target
 //! {account `wx`, kind `temporary`, id `20005`, via `group/552603`}, `PICTURE` is the media {id `m1`, url
-//! `https://example.org/a.png`, path `a.png`, name `a.png`, mime `image/png`, size 9007199254740993, attrs
+//! `https://example.org/a.png`, path `a.png`, name `a.png`, mime `image/png`, size 9007199254740991, attrs
 //! `[{name: "width", value: "640"}]`}.
 //!
 //! 1. `reply`: quote true; segments text `你好 👋`, mention {id `20001`, name `灰灰`}, mention-all, image

@@ -298,6 +298,9 @@ pub struct Act {
     pub by: Actor,
     /// The event it was decided on.
     pub cause: Option<Seq>,
+    /// Where that event happened: the action's result comes back there.
+    #[serde(default)]
+    pub origin: Option<Address>,
     /// How deep its consequences are: one more than the event it was decided on; 1 for an API caller's.
     pub depth: u32,
     /// Why.

@@ -1,41 +1,199 @@
-//! One account.
+//! One account: its state, its roster, and the way from its network into the host.
+
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
+use arc_swap::ArcSwap;
+use mynah_model::Attrs;
+use mynah_model::address::Address;
 use mynah_model::clock::UnixMs;
-use mynah_model::event::AccountState;
-use mynah_model::names::AccountName;
+use mynah_model::event::{AccountState, Event, EventBody};
+use mynah_model::names::{AccountName, Seq};
 use mynah_model::roster::Roster;
+use mynah_networks::network::{Boxed, Closed, Happening, Network, Sink};
 use mynah_networks::sim::Sim;
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
-/// Which HTTP API an account is served through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+use crate::intake::Intake;
+use crate::scheduler::Scheduler;
+
+/// Which HTTP API an account is served through when a call names no account.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ApiKind {
     /// `/openqq/*`
+    #[default]
     Openqq,
     /// `/openwx/*`
     Openwx,
 }
 
-/// One account.
-pub struct Account {}
+/// One account of the host. Reading it takes no lock that a writer could hold for long.
+pub struct Account {
+    name: AccountName,
+    api: ApiKind,
+    network: Arc<dyn Network>,
+    roster: ArcSwap<Roster>,
+    state: watch::Sender<AccountState>,
+    started_at: AtomicI64,
+    acts_waiting: AtomicUsize,
+    recovered: Mutex<Vec<Arc<Event>>>,
+}
 
 impl Account {
-    /// name
-    pub fn name(&self) -> &AccountName { panic!() }
-    /// network kind
-    pub fn network(&self) -> &'static str { panic!() }
-    /// state
-    pub fn state(&self) -> AccountState { panic!() }
-    /// roster
-    pub fn roster(&self) -> Arc<Roster> { panic!() }
-    /// sim
-    pub fn sim(&self) -> Option<&Sim> { panic!() }
-    /// when the account was started
-    pub fn started_at(&self) -> UnixMs { panic!() }
-    /// api
-    pub fn api(&self) -> ApiKind { panic!() }
-    /// stops the account for good
-    pub async fn stop(&self) { panic!() }
+    pub(crate) fn new(name: AccountName, api: ApiKind, network: Arc<dyn Network>) -> Self {
+        Self {
+            name,
+            api,
+            network,
+            roster: ArcSwap::default(),
+            state: watch::Sender::new(AccountState::Init),
+            started_at: AtomicI64::new(0),
+            acts_waiting: AtomicUsize::new(0),
+            recovered: Mutex::default(),
+        }
+    }
+
+    /// Its name: the `client` of the Openqq API.
+    pub fn name(&self) -> &AccountName {
+        &self.name
+    }
+
+    /// The word for its network: `sim`, `onebot` ...
+    pub fn network(&self) -> &'static str {
+        self.network.kind()
+    }
+
+    /// The API it is served through when a call names no account.
+    pub fn api(&self) -> ApiKind {
+        self.api
+    }
+
+    /// What it is doing.
+    pub fn state(&self) -> AccountState {
+        *self.state.borrow()
+    }
+
+    /// Tells of every change of its state.
+    pub fn watch_state(&self) -> watch::Receiver<AccountState> {
+        self.state.subscribe()
+    }
+
+    /// What it knows now. The value never changes; ask again for a newer one.
+    pub fn roster(&self) -> Arc<Roster> {
+        self.roster.load_full()
+    }
+
+    /// The embedded network, if it is on that: people in it can be made to talk.
+    pub fn sim(&self) -> Option<&Sim> {
+        self.network.sim()
+    }
+
+    /// When it was started last, unix ms; 0 if it never was.
+    pub fn started_at(&self) -> UnixMs {
+        self.started_at.load(Ordering::Relaxed)
+    }
+
+    /// Acts of it that wait for delivery.
+    pub fn acts_waiting(&self) -> usize {
+        self.acts_waiting.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn driver(&self) -> &Arc<dyn Network> {
+        &self.network
+    }
+
+    pub(crate) fn count_acts(&self, change: isize) {
+        self.acts_waiting.fetch_add(change.cast_unsigned(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn started(&self, now: UnixMs) {
+        self.started_at.store(now, Ordering::Relaxed);
+    }
+
+    /// Events that an earlier run of the host journalled and did not handle. They are handled before all others, once
+    /// the account is running: only then does it know its roster and can act.
+    pub(crate) fn keep_recovered(&self, event: Arc<Event>) {
+        self.recovered.lock().push(event);
+    }
+
+    pub(crate) fn take_recovered(&self) -> Vec<Arc<Event>> {
+        if self.state() != AccountState::Running {
+            return Vec::new();
+        }
+        std::mem::take(&mut *self.recovered.lock())
+    }
+
+    /// Takes over what an event changes: the roster, and the state. Called in the order of the events.
+    pub(crate) fn apply(&self, happening: &Happening) {
+        if let EventBody::AccountState { new, .. } = happening.body {
+            self.state.send_replace(new);
+        }
+        let roster = self.roster.load();
+        if let Some(after) = roster.after(happening.chat.as_ref(), &happening.body, happening.time) {
+            self.roster.store(Arc::new(after));
+        }
+    }
+
+    /// The account was stopped for good in an earlier run.
+    pub(crate) fn mark_stopped(&self) {
+        self.state.send_replace(AccountState::Stop);
+    }
+
+    fn replace_roster(&self, mut roster: Roster) {
+        self.roster.rcu(|old| {
+            roster.version = old.version + 1;
+            roster.clone()
+        });
+    }
+}
+
+/// Where the driver of an account reports to.
+pub(crate) struct AccountSink {
+    pub(crate) account: Arc<Account>,
+    pub(crate) intake: Arc<Intake>,
+    pub(crate) scheduler: Arc<Scheduler>,
+}
+
+impl AccountSink {
+    fn is_closed(&self) -> bool {
+        self.account.state() == AccountState::Stop
+    }
+}
+
+impl Sink for AccountSink {
+    fn enter(&self, state: AccountState) -> Boxed<'_, Result<Seq, Closed>> {
+        Box::pin(async move {
+            let body = EventBody::AccountState { old: self.account.state(), new: state };
+            let time = self.intake.now();
+            if state == AccountState::Loading {
+                self.account.started(time);
+            }
+            let happening = Happening { time, chat: None, body, consequence: None, attrs: Attrs::new() };
+            self.intake.record(&self.account, vec![happening], Vec::new()).await
+        })
+    }
+
+    fn roster(&self, roster: Roster) {
+        self.account.replace_roster(roster);
+    }
+
+    fn report(&self, happening: Happening) -> Boxed<'_, Result<Seq, Closed>> {
+        Box::pin(async move {
+            if self.is_closed() {
+                return Err(Closed);
+            }
+            // What our own acts bring about must not wait for room: the room may be waiting for the act.
+            if happening.consequence.is_none() {
+                let address = match &happening.chat {
+                    Some(chat) => Address::chat(self.account.name.clone(), chat.kind, chat.id.clone()),
+                    None => Address::account(self.account.name.clone()),
+                };
+                self.scheduler.room(&address).await;
+            }
+            self.intake.record(&self.account, vec![happening], Vec::new()).await
+        })
+    }
 }

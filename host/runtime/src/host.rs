@@ -1,18 +1,106 @@
-//! The running host.
+//! The running host: how it is put together, and what the API and the command line may ask of it.
+
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
-use mynah_model::action::{ActionBody, Actor, Outcome, Target};
-use mynah_model::event::Event;
-use mynah_model::names::{ActNumber, Seq};
+use arc_swap::ArcSwap;
+use mynah_engine::Engine;
+use mynah_model::action::{Action, ActionBody, Actor, Outcome, Target};
+use mynah_model::clock::Clock;
+use mynah_model::event::{AccountState, Event};
+use mynah_model::names::{AccountName, ActNumber, Seq};
+use mynah_networks::network::Network;
+use mynah_store::{AuditEntry, Batch, Recovery, Store, StoreError, Write};
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
 use tokio::sync::broadcast;
+use tokio::task::JoinHandle;
 
-use crate::account::Account;
+use crate::account::{Account, AccountSink, ApiKind};
+use crate::accounts::Accounts;
+use crate::budget::Budgets;
+use crate::gate::{self, ActingAccount, Occasion, Verdict};
+use crate::handling::{Handling, outcome_of};
+use crate::intake::Intake;
+use crate::limits;
+use crate::outbox::Outbox;
+use crate::record::{Handled, Records};
+use crate::reload::Watch;
+use crate::rules::Rules;
+use crate::scheduler::Scheduler;
+use crate::scripts::{Catalog, ScriptSources};
+use crate::state::Uncommitted;
 use crate::status::{OutboxEntry, ScriptStatus};
+use crate::timers::Timers;
+use crate::waiting::Waiting;
+use crate::workers::Workers;
 
-/// The host did not do it; the text says why.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{0}")]
-pub struct HostError(pub String);
+/// Why the host did not start, or did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// Two accounts have one name.
+    #[error("there are two accounts named `{0}`")]
+    TwoAccounts(AccountName),
+    /// The scripts folder cannot be used.
+    #[error("cannot use the scripts folder `{path}`: {error}")]
+    ScriptsFolder {
+        /// The folder.
+        path: String,
+        /// What the system says.
+        error: String,
+    },
+    /// A thread could not be started.
+    #[error("cannot start a worker thread: {0}")]
+    Thread(#[from] std::io::Error),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Only the embedded network can do this.
+    #[error("account `{account}` is on network {network}, not sim")]
+    NotSim {
+        /// The account.
+        account: AccountName,
+        /// Its network.
+        network: &'static str,
+    },
+    /// The embedded network did not do it.
+    #[error(transparent)]
+    Sim(#[from] mynah_networks::sim::SimError),
+}
+
+/// An account to be run.
+pub struct AccountSetup {
+    /// Its name.
+    pub name: AccountName,
+    /// The API it is served through when a call names no account.
+    pub api: ApiKind,
+    /// Its driver.
+    pub network: Arc<dyn Network>,
+}
+
+/// How a host is set up.
+pub struct HostConfig {
+    /// Worker threads; `None` is one for each core.
+    pub workers: Option<usize>,
+    /// How old an event may be to be acted on.
+    pub max_action_age: Duration,
+    /// Where scripts come from.
+    pub scripts: ScriptSources,
+    /// The accounts, in the order that "the first account" means.
+    pub accounts: Vec<AccountSetup>,
+}
+
+impl Default for HostConfig {
+    fn default() -> Self {
+        Self {
+            workers: None,
+            max_action_age: limits::MAX_ACTION_AGE,
+            scripts: ScriptSources::default(),
+            accounts: Vec::new(),
+        }
+    }
+}
 
 /// What became of an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,31 +113,347 @@ pub struct ActOutcome {
     pub code: String,
     /// One sentence.
     pub text: String,
-    /// The id of the message that was sent.
+    /// The id of the message that was sent, if one was.
     pub message_id: Option<String>,
+}
+
+struct Inner {
+    accounts: Arc<Accounts>,
+    store: Store,
+    scheduler: Arc<Scheduler>,
+    intake: Arc<Intake>,
+    outbox: Arc<Outbox>,
+    handling: Arc<Handling>,
+    catalog: Arc<Catalog>,
+    records: Arc<Records>,
+    waiting: Waiting,
+    running: Mutex<Option<Running>>,
+    networks: Mutex<Vec<(AccountName, JoinHandle<()>)>>,
+}
+
+/// What ends with the host.
+struct Running {
+    workers: Workers,
+    timers: JoinHandle<()>,
+    _watch: Option<Watch>,
 }
 
 /// The running host; clones are the same host.
 #[derive(Clone)]
-pub struct Host;
+pub struct Host {
+    inner: Arc<Inner>,
+}
 
 impl Host {
-    /// all accounts in the order of the configuration
-    pub fn accounts(&self) -> Vec<Arc<Account>> { panic!() }
-    /// one account
-    pub fn account(&self, _name: &str) -> Option<Arc<Account>> { panic!() }
-    /// gates and delivers an action of an API caller; resolves with what became of it
-    pub async fn act(&self, _account: &Account, _target: Option<Target>, _body: ActionBody, _by: Actor) -> ActOutcome { panic!() }
-    /// events in seq order, after they are journalled
-    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> { panic!() }
-    /// from the journal, seq >= from, oldest first
-    pub async fn events(&self, _from: Seq, _limit: usize) -> Result<Vec<Arc<Event>>, HostError> { panic!() }
-    /// scripts
-    pub fn scripts(&self) -> Vec<ScriptStatus> { panic!() }
-    /// what the account did, in the order it was done
-    pub async fn outbox(&self, _account: &Account) -> Result<Vec<OutboxEntry>, HostError> { panic!() }
-    /// reloads the roster of a sim account and empties its outbox
-    pub async fn reset_sim(&self, _account: &Account) -> Result<(), HostError> { panic!() }
-    /// whether all accounts that should run are running and the scripts are loaded
-    pub fn is_ready(&self) -> bool { panic!() }
+    /// Starts a host: loads the scripts, takes up what an earlier run left, and connects the accounts. Call it on a
+    /// tokio runtime; loading blocks for as long as compiling takes.
+    pub fn start(
+        config: HostConfig,
+        engine: Engine,
+        store: Store,
+        recovery: Recovery,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, HostError> {
+        let tasks = Handle::current();
+        let waiting = Waiting::new(clock);
+        let accounts = Arc::new(make_accounts(config.accounts)?);
+        let rules = Arc::new(ArcSwap::from_pointee(Rules::default()));
+        let workers = config.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from));
+        let scheduler = Arc::new(Scheduler::new(workers));
+        let intake = Arc::new(Intake::new(
+            store.clone(),
+            scheduler.clone(),
+            rules.clone(),
+            waiting.clone(),
+            recovery.last_seq,
+        ));
+        let outbox =
+            Arc::new(Outbox::new(store.clone(), accounts.clone(), intake.clone(), waiting.clone(), tasks.clone()));
+        let timers = Arc::new(Timers::default());
+        let records = Arc::new(Records::new());
+        let catalog = Arc::new(Catalog::new(engine.clone(), config.scripts, rules.clone(), waiting.clone()));
+        let watch = load_scripts(&catalog)?;
+
+        for event in recovery.unhandled {
+            if let Some(account) = accounts.get(event.account.as_str()) {
+                account.keep_recovered(Arc::new(event));
+            }
+        }
+        timers.recover(recovery.timers);
+        let handling = Arc::new(Handling {
+            engine,
+            store: store.clone(),
+            rules,
+            accounts: accounts.clone(),
+            uncommitted: Arc::new(Uncommitted::default()),
+            outbox: outbox.clone(),
+            timers: timers.clone(),
+            records: records.clone(),
+            waiting: waiting.clone(),
+            max_action_age_ms: i64::try_from(config.max_action_age.as_millis()).unwrap_or(i64::MAX),
+            budgets: Budgets::default(),
+            acts: AtomicU64::new(recovery.last_act.0),
+            tickets: AtomicU64::new(0),
+        });
+        outbox.recover(recovery.outbox);
+        let workers = Workers::start(&handling, &scheduler, &store)?;
+        let timers = tasks.spawn(timers.run(accounts.clone(), intake.clone(), waiting.clone()));
+        let running = Mutex::new(Some(Running { workers, timers, _watch: watch }));
+        let inner = Inner {
+            accounts,
+            store,
+            scheduler,
+            intake,
+            outbox,
+            handling,
+            catalog,
+            records,
+            waiting,
+            running,
+            networks: Mutex::default(),
+        };
+        let host = Self { inner: Arc::new(inner) };
+        for account in host.accounts() {
+            if host.was_stopped(account.name())? {
+                account.mark_stopped();
+                tracing::info!(account = %account.name(), "the account was stopped for good and stays so");
+            } else {
+                host.connect(&account);
+            }
+        }
+        Ok(host)
+    }
+
+    fn connect(&self, account: &Arc<Account>) {
+        let sink = AccountSink {
+            account: account.clone(),
+            intake: self.inner.intake.clone(),
+            scheduler: self.inner.scheduler.clone(),
+        };
+        let run = account.driver().clone().run(Arc::new(sink));
+        let name = account.name().clone();
+        let task = tokio::spawn(async move {
+            if let Err(error) = run.await {
+                tracing::error!(account = %name, %error, "the account's network gave up");
+            }
+        });
+        self.inner.networks.lock().push((account.name().clone(), task));
+    }
+
+    /// All accounts, in the order of the configuration.
+    pub fn accounts(&self) -> Vec<Arc<Account>> {
+        self.inner.accounts.all().to_vec()
+    }
+
+    /// The account of a name.
+    pub fn account(&self, name: &str) -> Option<Arc<Account>> {
+        self.inner.accounts.get(name)
+    }
+
+    /// Gates and delivers an action of an API caller or a webhook; resolves with what became of it.
+    pub async fn act(&self, account: &Account, target: Option<Target>, body: ActionBody, by: Actor) -> ActOutcome {
+        let now = self.inner.waiting.now();
+        let name = body.name();
+        let verdict = {
+            let roster = account.roster();
+            let acting = ActingAccount {
+                name: account.name(),
+                roster: &roster,
+                state: account.state(),
+                embedded: account.sim().is_some(),
+                outbox: account.acts_waiting(),
+            };
+            let handling = &self.inner.handling;
+            let max_action_age_ms = handling.max_action_age_ms;
+            let occasion = Occasion { actor: &by, grants: None, event: None, now, max_action_age_ms };
+            let action = Action { target, ..Action::new(body) };
+            gate::decide(&occasion, Some(&acting), &handling.budgets, handling.next_act(), action)
+        };
+        let act = match verdict {
+            Verdict::Granted(act) => act,
+            Verdict::Refused(refusal) => {
+                let (outcome, code) = (outcome_of(refusal.code), refusal.code.to_string());
+                return ActOutcome { number: None, outcome, code, text: refusal.text, message_id: None };
+            }
+            Verdict::DryRun(_) | Verdict::Schedule { .. } | Verdict::Cancel { .. } | Verdict::Stop => {
+                let text = format!("`{name}` is for scripts only");
+                let code = mynah_model::refusal::Code::Unsupported.to_string();
+                return ActOutcome { number: None, outcome: Outcome::Unsupported, code, text, message_id: None };
+            }
+        };
+        let outbox = &self.inner.outbox;
+        outbox.expect(&act);
+        let outcome = outbox.outcome_of(act.number);
+        let audit = AuditEntry {
+            at: now,
+            actor: by.to_string(),
+            action: name.to_owned(),
+            address: act.address(),
+            seq: None,
+            act: Some(act.number),
+            verdict: "granted".to_owned(),
+            text: String::new(),
+        };
+        let batch = Batch::from(vec![Write::OutboxDecided(act.clone()), Write::Audit(audit)]);
+        let delivery = outbox.clone();
+        self.inner.store.write(batch, move |result| match result {
+            Ok(()) => delivery.deliver(vec![act]),
+            Err(error) => {
+                tracing::error!(%error, "an action could not be kept");
+                delivery.forget(&[act]);
+            }
+        });
+        outcome.await.unwrap_or_else(|_| ActOutcome {
+            number: None,
+            outcome: Outcome::Unknown,
+            code: "host.stopping".to_owned(),
+            text: "the host stopped before the outcome was known".to_owned(),
+            message_id: None,
+        })
+    }
+
+    /// Events in the order of their numbers, each after it is journalled. A receiver that lags goes on in the journal
+    /// with [`Host::events`].
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
+        self.inner.intake.subscribe()
+    }
+
+    /// What was decided on each event, after it is committed. In the order of the events within each chat.
+    pub fn subscribe_handled(&self) -> broadcast::Receiver<Arc<Handled>> {
+        self.inner.records.subscribe()
+    }
+
+    /// Events from the journal: those with numbers from `from` on, at most `limit`, oldest first.
+    pub async fn events(&self, from: Seq, limit: usize) -> Result<Vec<Arc<Event>>, HostError> {
+        let events = self.read(move |reader| reader.events(from, limit)).await?;
+        Ok(events.into_iter().map(Arc::new).collect())
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&mynah_store::Reader) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, HostError> {
+        let store = self.inner.store.clone();
+        let read = tokio::task::spawn_blocking(move || store.read(read)).await;
+        Ok(read.map_err(|error| std::io::Error::other(error.to_string()))??)
+    }
+
+    /// Every script that was found, live or not.
+    pub fn scripts(&self) -> Vec<ScriptStatus> {
+        self.inner.catalog.status()
+    }
+
+    /// What an account did since it was reset, in the order it was done.
+    pub async fn outbox(&self, account: &Account) -> Result<Vec<OutboxEntry>, HostError> {
+        let name = account.name().clone();
+        let rows = self.read(move |reader| reader.outbox_done(&name)).await?;
+        Ok(rows.iter().map(|row| OutboxEntry::of(&row.act)).collect())
+    }
+
+    /// Puts a sim account back to the beginning: its roster as configured, its outbox empty.
+    pub async fn reset_sim(&self, account: &Account) -> Result<(), HostError> {
+        let Some(sim) = account.sim() else {
+            return Err(HostError::NotSim { account: account.name().clone(), network: account.network() });
+        };
+        sim.reset().await?;
+        let reset = Write::AccountReset { account: account.name().clone(), at: self.inner.waiting.now() };
+        Ok(self.inner.store.write_durable(Batch::from(reset)).await?)
+    }
+
+    /// Stops an account for good: it stays stopped after a restart of the host.
+    pub async fn stop_account(&self, account: &Account) -> Result<(), HostError> {
+        let meta = Write::Meta { key: stopped_key(account.name()), value: "1".to_owned() };
+        self.inner.store.write_durable(Batch::from(meta)).await?;
+        self.disconnect(|name| name == account.name()).await;
+        Ok(())
+    }
+
+    /// Whether every account that should run does.
+    pub fn is_ready(&self) -> bool {
+        let settled = [AccountState::Running, AccountState::Stop, AccountState::Scaning, AccountState::Confirming];
+        self.inner.accounts.all().iter().all(|account| settled.contains(&account.state()))
+    }
+
+    /// Resolves when every event that was numbered before the call is handled.
+    pub async fn idle(&self) {
+        self.inner.scheduler.idle().await;
+    }
+
+    /// Stops everything: accounts, workers, store. What waits in the queues is handled first; what waits in the outbox
+    /// stays there for the next start.
+    pub async fn shutdown(&self) {
+        self.disconnect(|_| true).await;
+        self.inner.scheduler.close();
+        let running = self.inner.running.lock().take();
+        if let Some(running) = running {
+            running.timers.abort();
+            let ended = tokio::task::spawn_blocking(move || running.workers.join()).await;
+            if let Err(error) = ended {
+                tracing::error!(%error, "workers did not end well");
+            }
+        }
+        let store = self.inner.store.clone();
+        if let Err(error) = tokio::task::spawn_blocking(move || store.close()).await {
+            tracing::error!(%error, "the store did not close well");
+        }
+    }
+
+    async fn disconnect(&self, which: impl Fn(&AccountName) -> bool) {
+        let mut ending = Vec::new();
+        {
+            let mut networks = self.inner.networks.lock();
+            for (name, task) in std::mem::take(&mut *networks) {
+                if which(&name) {
+                    ending.push((name, task));
+                } else {
+                    networks.push((name, task));
+                }
+            }
+        }
+        for (name, task) in ending {
+            if let Some(account) = self.account(name.as_str()) {
+                account.driver().stop();
+            }
+            if let Err(error) = task.await {
+                tracing::error!(account = %name, %error, "the account did not end well");
+            }
+        }
+    }
+
+    fn was_stopped(&self, name: &AccountName) -> Result<bool, HostError> {
+        let key = stopped_key(name);
+        Ok(self.inner.store.read(|reader| reader.meta(&key))?.is_some())
+    }
+}
+
+fn stopped_key(name: &AccountName) -> String {
+    format!("account.{name}.stopped")
+}
+
+fn make_accounts(setups: Vec<AccountSetup>) -> Result<Accounts, HostError> {
+    let mut list: Vec<Arc<Account>> = Vec::with_capacity(setups.len());
+    for setup in setups {
+        if list.iter().any(|account| *account.name() == setup.name) {
+            return Err(HostError::TwoAccounts(setup.name));
+        }
+        list.push(Arc::new(Account::new(setup.name, setup.api, setup.network)));
+    }
+    Ok(Accounts::new(list))
+}
+
+/// Loads what there is, then watches, then looks once more for what came in between.
+fn load_scripts(catalog: &Arc<Catalog>) -> Result<Option<Watch>, HostError> {
+    let failed = |dir: Option<&std::path::Path>, error: String| HostError::ScriptsFolder {
+        path: dir.map(|dir| dir.display().to_string()).unwrap_or_default(),
+        error,
+    };
+    let dir = catalog.dir();
+    if let Some(dir) = dir {
+        std::fs::create_dir_all(dir).map_err(|error| failed(Some(dir), error.to_string()))?;
+    }
+    catalog.scan().map_err(|error| failed(dir, error.to_string()))?;
+    let Some(dir) = dir else { return Ok(None) };
+    let watch = Watch::start(catalog.clone(), dir).map_err(|error| failed(Some(dir), error.to_string()))?;
+    catalog.scan().map_err(|error| failed(Some(dir), error.to_string()))?;
+    Ok(Some(watch))
 }

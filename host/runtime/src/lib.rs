@@ -1,16 +1,47 @@
 //! What happens to an event: accounts, dispatch, the gate that every action passes, outbox, timers, reload.
 //!
-//! The API and the binary use it through [`Host`]; it is the only crate that brings store, engine and
-//! networks together.
+//! The API and the binary use it through [`Host`]; it is the only crate that brings store, engine and networks
+//! together. One event's way: network -> [`account`] -> `intake` (number, journal) -> [`scheduler`] -> `workers` ->
+//! `handling` (scripts, gate, one transaction) -> `outbox` -> network.
 //!
 //! # Layout
-//! - [`host`]: the running host, and how it is put together
-//! - [`account`]: one account: its state, its roster, the numbers of its events
+//! - [`host`]: the running host: how it is put together, and what may be asked of it
+//! - [`account`], `accounts`: an account's state and roster, and its network's way into the host
+//! - `intake`: numbers events, journals them, hands them on
+//! - [`scheduler`], `workers`: which event is handled next, and the threads that do
+//! - `handling`, [`record`]: one event from its scripts to one transaction, and the record of it
+//! - [`gate`], [`grants`], [`budget`], [`moderation`]: what is done of what is asked for
+//! - `state`: what scripts see of their kv while an event is handled
+//! - `outbox`: delivery, at most once and in order within a chat
+//! - `timers`, `waiting`: timers of scripts, and waiting by the host's clock
+//! - [`scripts`], `rules`, [`health`], `reload`: files -> releases -> the live rule set
+//! - [`status`]: what the host shows of itself
+//! - [`limits`]: every bound, with the reason for the number
 
 pub mod account;
+mod accounts;
+pub mod budget;
+pub mod gate;
+pub mod grants;
+mod handling;
+pub mod health;
 pub mod host;
+mod intake;
+pub mod limits;
+pub mod moderation;
+mod outbox;
+pub mod record;
+mod reload;
+mod rules;
+pub mod scheduler;
+pub mod scripts;
+mod state;
 pub mod status;
+mod timers;
+mod waiting;
+mod workers;
 
 pub use account::{Account, ApiKind};
-pub use host::{ActOutcome, Host};
+pub use host::{AccountSetup, ActOutcome, Host, HostConfig, HostError};
+pub use scripts::{ScriptSetup, ScriptSources};
 pub use status::{OutboxEntry, ScriptStatus};

@@ -1,5 +1,8 @@
 //! What the host shows of itself.
+
+use mynah_model::action::{Act, ActionBody};
 use mynah_model::clock::UnixMs;
+use mynah_model::message::flatten;
 use serde::Serialize;
 
 /// A script as `GET /api/v1/scripts` shows it.
@@ -11,16 +14,20 @@ pub struct ScriptStatus {
     pub release: Option<String>,
     /// `live`, `dry-run` or `off`.
     pub mode: String,
-    /// `running`, `refused` (the newest file was refused; an older release may be live) or `resting` (breaker open).
+    /// `running`, `off`, `refused` (the newest file was refused; an older release may be live) or `resting` (breaker open).
     pub state: String,
     /// Events it was called for since it was loaded.
     pub events: u64,
     /// Calls that failed since it was loaded.
     pub faults: u64,
+    /// Calls that were left out since it was loaded: it rested, or was over its CPU budget.
+    pub skipped: u64,
     /// Why the last call failed or the last file was refused: `code: sentence`.
     pub last_error: Option<String>,
     /// When the live release was loaded, unix ms.
     pub since: Option<UnixMs>,
+    /// What it says of itself, one sentence.
+    pub summary: Option<String>,
 }
 
 /// What an account did, as `GET .../sim/outbox` shows it.
@@ -44,4 +51,43 @@ pub struct OutboxEntry {
     /// The seq of the event that it was decided on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<u64>,
+    /// Why, in the words of whoever asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl OutboxEntry {
+    /// An act as whoever watches the account sees it.
+    pub(crate) fn of(act: &Act) -> Self {
+        let (mut text, mut members, mut seconds) = (None, None, None);
+        match &act.body {
+            ActionBody::Send { segments } => text = Some(flatten(segments)),
+            ActionBody::SendMedia { media } => text = media.name.clone().or_else(|| media.url.clone()),
+            ActionBody::Shutup { members: who, seconds: how_long } => {
+                members = Some(who.clone());
+                seconds = Some(*how_long);
+            }
+            ActionBody::Unshutup { members: who } | ActionBody::Kick { members: who, .. } => {
+                members = Some(who.clone());
+            }
+            ActionBody::SetCard { member, card } => {
+                members = Some(vec![member.clone()]);
+                text = Some(card.clone());
+            }
+            ActionBody::SetGroupName { name } => text = Some(name.clone()),
+            ActionBody::Invite { friends } => members = Some(friends.clone()),
+            ActionBody::Recall { message_id } => text = Some(message_id.clone()),
+            _ => {}
+        }
+        Self {
+            kind: act.body.name().to_owned(),
+            chat: act.address().to_string(),
+            text,
+            members,
+            seconds,
+            by: act.by.to_string(),
+            cause: act.cause.map(|seq| seq.0),
+            reason: act.reason.clone(),
+        }
+    }
 }

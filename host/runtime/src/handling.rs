@@ -1,0 +1,347 @@
+//! What happens to one event: the scripts that want it are called in turn, their actions pass the gate, and all of it
+//! becomes one transaction.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use mynah_engine::{CallContext, CallReport, Engine};
+use mynah_model::action::{Act, Action, ActionBody, Actor, Outcome};
+use mynah_model::address::Address;
+use mynah_model::event::Event;
+use mynah_model::names::ActNumber;
+use mynah_model::refusal::{Code, Refusal};
+use mynah_store::{Batch, Store, Write};
+use parking_lot::{Mutex, MutexGuard};
+
+use crate::account::Account;
+use crate::accounts::Accounts;
+use crate::budget::Budgets;
+use crate::gate::{self, ActingAccount, Occasion, Verdict};
+use crate::limits;
+use crate::outbox::Outbox;
+use crate::record::{ActionRecord, CallRecord, Handled, Records};
+use crate::rules::{LiveScript, Rules};
+use crate::scheduler::Pace;
+use crate::state::{CallState, SharedReader, StateView, Uncommitted};
+use crate::timers::Timers;
+use crate::waiting::Waiting;
+
+/// Everything that handling an event needs. One for the host, shared by its workers.
+pub(crate) struct Handling {
+    pub(crate) engine: Engine,
+    pub(crate) store: Store,
+    pub(crate) rules: Arc<ArcSwap<Rules>>,
+    pub(crate) accounts: Arc<Accounts>,
+    pub(crate) uncommitted: Arc<Uncommitted>,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) timers: Arc<Timers>,
+    pub(crate) records: Arc<Records>,
+    pub(crate) waiting: Waiting,
+    pub(crate) max_action_age_ms: i64,
+    pub(crate) budgets: Budgets,
+    pub(crate) acts: AtomicU64,
+    pub(crate) tickets: AtomicU64,
+}
+
+/// One script's call, before the gate.
+struct Called {
+    live: Arc<LiveScript>,
+    report: Result<CallReport, Refusal>,
+    state: Arc<Mutex<CallState>>,
+}
+
+/// What an event comes to, while it is put together.
+#[derive(Default)]
+struct Decision {
+    writes: Vec<Write>,
+    acts: Vec<Act>,
+    told: Vec<(Act, Outcome, Refusal)>,
+    calls: Vec<CallRecord>,
+    pace: Option<Pace>,
+}
+
+impl Handling {
+    /// Handles an event: on return it is decided and queued for the store. `reader` is the worker's own.
+    pub(crate) fn handle(&self, event: &Arc<Event>, reader: &SharedReader) -> Pace {
+        let Some(account) = self.accounts.get(event.account.as_str()) else {
+            // An event from before the account was taken out of the configuration: there is nobody to act on it.
+            self.store.write(Batch::from(vec![handled(event, self.waiting.now(), "[]".to_owned())]), |_| {});
+            return Pace::Normal;
+        };
+        let rules = self.rules.load_full();
+        let mut runs = 0;
+        let (called, order) = loop {
+            // The last run holds the order of shared state from the beginning, so that it cannot be disturbed.
+            let early = (runs == limits::SHARED_RETRIES).then(|| self.uncommitted.shared_order.lock());
+            let called = self.call_all(&rules, event, &account, reader);
+            match self.validate(&called, reader, early) {
+                Ok(order) => break (called, order),
+                Err(Conflict) => runs += 1,
+            }
+        };
+        self.decide(event, &account, called, order)
+    }
+
+    fn call_all(
+        &self,
+        rules: &Rules,
+        event: &Event,
+        account: &Account,
+        reader: &SharedReader,
+    ) -> Vec<Called> {
+        let roster = account.roster();
+        let address = event.address();
+        let mut called = Vec::new();
+        let mut spent = Duration::ZERO;
+        for live in rules.route(event) {
+            let view =
+                StateView::new(self.uncommitted.clone(), reader.clone(), live.script.name.clone(), &address, event.time);
+            let state = view.call();
+            let report = if spent > limits::CHAIN_DEADLINE {
+                let most = limits::CHAIN_DEADLINE.as_millis();
+                Err(Refusal::new(Code::LimitDeadline, format!("the scripts before it used more than {most} ms together")))
+            } else {
+                live.health.admit(self.waiting.now())
+            };
+            let report = report.map(|()| {
+                let context = CallContext { roster: roster.clone(), services: Box::new(view) };
+                self.engine.call(&live.script, event, context)
+            });
+            let stops = report.as_ref().is_ok_and(|report| {
+                spent += report.cpu;
+                report.result.as_ref().is_ok_and(|actions| actions.iter().any(|action| action.body == ActionBody::Stop))
+            });
+            called.push(Called { live: live.clone(), report, state });
+            if stops {
+                break;
+            }
+        }
+        called
+    }
+
+    /// Whether what the calls read of shared state still holds; if they touched any, with its order held from here on.
+    fn validate<'a>(
+        &'a self,
+        called: &[Called],
+        reader: &SharedReader,
+        early: Option<MutexGuard<'a, ()>>,
+    ) -> Result<Option<MutexGuard<'a, ()>>, Conflict> {
+        if early.is_some() || !called.iter().any(|called| called.state.lock().touches_shared()) {
+            return Ok(early);
+        }
+        let order = self.uncommitted.shared_order.lock();
+        for called in called {
+            match self.uncommitted.still_holds(&called.live.script.name, &called.state.lock(), reader) {
+                Ok(true) => {}
+                Ok(false) => return Err(Conflict),
+                Err(error) => {
+                    tracing::error!(%error, "shared state could not be read again");
+                    return Err(Conflict);
+                }
+            }
+        }
+        Ok(Some(order))
+    }
+
+    fn decide(
+        &self,
+        event: &Arc<Event>,
+        account: &Arc<Account>,
+        called: Vec<Called>,
+        order: Option<MutexGuard<'_, ()>>,
+    ) -> Pace {
+        let now = self.waiting.now();
+        let address = event.address();
+        let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
+        let mut decision = Decision::default();
+        for called in called {
+            self.decide_call(event, &address, account, called, ticket, now, &mut decision);
+        }
+        let record = Arc::new(Handled { event: event.clone(), calls: decision.calls });
+        decision.writes.push(handled(event, now, record.calls_json()));
+        decision.writes.extend(decision.acts.iter().cloned().map(Write::OutboxDecided));
+        let keys: Vec<_> = decision
+            .writes
+            .iter()
+            .filter_map(|write| match write {
+                Write::KvPut { script, scope, key, .. } => Some((script.clone(), scope.clone(), key.clone())),
+                _ => None,
+            })
+            .collect();
+        for act in &decision.acts {
+            self.outbox.expect(act);
+        }
+        let (uncommitted, outbox, records) = (self.uncommitted.clone(), self.outbox.clone(), self.records.clone());
+        let (acts, told, seq) = (decision.acts, decision.told, event.seq);
+        self.store.write(Batch::from(decision.writes), move |result| {
+            uncommitted.settle(&keys, ticket);
+            match result {
+                Ok(()) => {
+                    records.publish(record);
+                    outbox.tell(told);
+                    outbox.deliver(acts);
+                }
+                Err(error) => {
+                    tracing::error!(%seq, %error, "a decision could not be kept: the event is handled again after a restart");
+                    outbox.forget(&acts);
+                }
+            }
+        });
+        drop(order);
+        decision.pace.unwrap_or(Pace::Normal)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one step of `decide`, apart for its length")]
+    fn decide_call(
+        &self,
+        event: &Event,
+        address: &Address,
+        account: &Arc<Account>,
+        called: Called,
+        ticket: u64,
+        now: i64,
+        decision: &mut Decision,
+    ) {
+        let Called { live, report, state } = called;
+        let script = &live.script;
+        let mut record = CallRecord::new(script.name.clone(), script.release.id);
+        let report = match report {
+            Ok(report) => report,
+            Err(refusal) => {
+                record.fail(refusal.code, &refusal.text);
+                decision.calls.push(record);
+                return;
+            }
+        };
+        record.cpu_us = u64::try_from(report.cpu.as_micros()).unwrap_or(u64::MAX);
+        for line in &report.log {
+            tracing::info!(target: "mynah::script", script = %script.name, seq = %event.seq, level = ?line.level, "{}", line.text);
+        }
+        let actions = match report.result {
+            Ok(actions) => {
+                live.health.called(now, report.cpu, None);
+                actions
+            }
+            Err(fault) => {
+                if live.health.called(now, report.cpu, Some(format!("{}: {}", fault.code, fault.text))) {
+                    tracing::warn!(script = %script.name, "the script failed too often and is left alone for a while");
+                }
+                tracing::warn!(script = %script.name, seq = %event.seq, code = %fault.code, "script failed: {}", fault.text);
+                if fault.code == Code::LimitDeadline {
+                    decision.pace = Some(Pace::Slow);
+                }
+                record.fail(fault.code, &fault.text);
+                decision.calls.push(record);
+                return;
+            }
+        };
+        let written = std::mem::take(&mut *state.lock());
+        decision.writes.extend(self.uncommitted.stage(&script.name, address, written, ticket));
+        let actor = Actor::Script { name: script.name.clone(), release: script.release.id };
+        for action in actions {
+            let (name, tell) = (action.body.name(), action.tell_result.then(|| action.clone()));
+            let verdict = self.gate(event, account, &live, &actor, action, now);
+            record.actions.push(ActionRecord::of(name, &verdict));
+            decision.writes.extend(crate::record::audit(&actor, event, name, &verdict, now));
+            match verdict {
+                Verdict::Granted(act) => decision.acts.push(act),
+                Verdict::DryRun(act) => {
+                    if act.tell_result {
+                        let text = Refusal::new(Code::GrantMissing, "the script runs dry: noted down and not done");
+                        decision.told.push((act, Outcome::DryRun, text));
+                    }
+                }
+                Verdict::Schedule { when, tag, payload } => {
+                    match self.timers.set(&script.name, event, when, tag, payload) {
+                        Ok(write) => decision.writes.push(write),
+                        Err(refusal) => tracing::warn!(script = %script.name, seq = %event.seq, "{refusal}"),
+                    }
+                }
+                Verdict::Cancel { tag } => decision.writes.extend(self.timers.cancel(&script.name, address, &tag)),
+                Verdict::Stop => {}
+                Verdict::Refused(refusal) => {
+                    tracing::info!(script = %script.name, seq = %event.seq, action = name, code = %refusal.code, "action refused: {}", refusal.text);
+                    if let Some(action) = tell {
+                        let act = self.refused_act(event, account, &actor, action, now);
+                        decision.told.push((act, outcome_of(refusal.code), refusal));
+                    }
+                }
+            }
+        }
+        decision.calls.push(record);
+    }
+
+    fn gate(
+        &self,
+        event: &Event,
+        account: &Arc<Account>,
+        live: &LiveScript,
+        actor: &Actor,
+        action: Action,
+        now: i64,
+    ) -> Verdict {
+        let other = action.target.as_ref().and_then(|target| target.account.as_ref());
+        let acting = match other {
+            Some(name) if name != account.name() => self.accounts.get(name.as_str()),
+            _ => Some(account.clone()),
+        };
+        let roster = acting.as_ref().map(|account| account.roster()).unwrap_or_default();
+        let acting = acting.as_ref().map(|account| ActingAccount {
+            name: account.name(),
+            roster: &roster,
+            state: account.state(),
+            embedded: account.sim().is_some(),
+            outbox: account.acts_waiting(),
+        });
+        let occasion = Occasion {
+            actor,
+            grants: Some(&live.grants),
+            event: Some(event),
+            now,
+            max_action_age_ms: self.max_action_age_ms,
+        };
+        gate::decide(&occasion, acting.as_ref(), &self.budgets, self.next_act(), action)
+    }
+
+    /// The number of the next act. A number that no act gets is left out for good.
+    pub(crate) fn next_act(&self) -> ActNumber {
+        ActNumber(self.acts.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// An act that will not be done, to tell its script so.
+    fn refused_act(&self, event: &Event, account: &Account, actor: &Actor, action: Action, now: i64) -> Act {
+        Act {
+            number: self.next_act(),
+            account: account.name().clone(),
+            target: None,
+            body: action.body,
+            by: actor.clone(),
+            cause: Some(event.seq),
+            origin: Some(event.address()),
+            depth: event.depth.saturating_add(1),
+            reason: action.reason,
+            tag: action.tag,
+            tell_result: true,
+            decided_at: now,
+            expires_at: now,
+        }
+    }
+}
+
+/// What a call read of shared state was changed by another event: the event is run again.
+struct Conflict;
+
+fn handled(event: &Event, at: i64, calls: String) -> Write {
+    Write::Handled { seq: event.seq, at, calls }
+}
+
+/// How an action ended that the gate refused with a code.
+pub(crate) fn outcome_of(code: Code) -> Outcome {
+    match code {
+        Code::Unsupported => Outcome::Unsupported,
+        Code::ActionExpired => Outcome::Expired,
+        _ => Outcome::Refused,
+    }
+}

@@ -1,0 +1,172 @@
+//! How a script is doing: what it was called for, how often it failed, and whether it is left alone for a while.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use mynah_model::clock::UnixMs;
+use mynah_model::refusal::{Code, Refusal};
+use parking_lot::Mutex;
+
+use crate::limits;
+
+/// CPU time of one call that does not count against the budget. The budget is there for scripts that burn their
+/// deadline again and again; one that answers in microseconds is never over it, however many events there are.
+const FREE_PER_CALL: Duration = Duration::from_millis(1);
+
+/// The counters of a script since its release was loaded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Events it was called for.
+    pub events: u64,
+    /// Calls that failed.
+    pub faults: u64,
+    /// Calls that were left out: breaker, budget.
+    pub skipped: u64,
+    /// Why the last call failed.
+    pub last_error: Option<String>,
+}
+
+#[derive(Default)]
+struct State {
+    counters: Counters,
+    recent_faults: VecDeque<UnixMs>,
+    /// How long the next rest is; `None` while nothing is wrong.
+    rest: Option<i64>,
+    resting_until: Option<UnixMs>,
+    trying: bool,
+    cpu_used: Duration,
+    cpu_at: UnixMs,
+}
+
+/// The health of one release of a script.
+#[derive(Default)]
+pub struct Health {
+    state: Mutex<State>,
+}
+
+impl Health {
+    /// Whether the script may be called now. After a rest one call is let through, and what becomes of it decides.
+    pub fn admit(&self, now: UnixMs) -> Result<(), Refusal> {
+        let mut state = self.state.lock();
+        if let Some(until) = state.resting_until {
+            if now < until || state.trying {
+                state.counters.skipped += 1;
+                let seconds = (until - now).max(0) / 1_000;
+                return Err(Refusal::new(
+                    Code::ScriptBreaker,
+                    format!("the script failed {} times in a row of events and rests {seconds} s more", limits::BREAKER_FAULTS),
+                ));
+            }
+            state.trying = true;
+        }
+        let refill = Duration::from_millis(u64::try_from((now - state.cpu_at).max(0)).unwrap_or(0)) / 20;
+        state.cpu_used = state.cpu_used.saturating_sub(refill);
+        state.cpu_at = now;
+        if state.cpu_used > limits::CPU_BUDGET {
+            state.trying = false;
+            state.counters.skipped += 1;
+            let error = Refusal::new(
+                Code::BudgetCpu,
+                format!("the script used more than {} ms of CPU time in {} s", limits::CPU_BUDGET.as_millis(), limits::CPU_WINDOW_MS / 1_000),
+            );
+            state.counters.last_error = Some(error.to_string());
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// A call ended: `fault` is its `code: sentence` if it failed. Returns whether the breaker opened by it.
+    pub fn called(&self, now: UnixMs, cpu: Duration, fault: Option<String>) -> bool {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        state.counters.events += 1;
+        state.cpu_used += cpu.saturating_sub(FREE_PER_CALL);
+        let was_trying = std::mem::take(&mut state.trying);
+        let Some(fault) = fault else {
+            if was_trying {
+                state.resting_until = None;
+                state.rest = None;
+                state.recent_faults.clear();
+            }
+            return false;
+        };
+        state.counters.faults += 1;
+        state.counters.last_error = Some(fault);
+        state.recent_faults.push_back(now);
+        while state.recent_faults.front().is_some_and(|at| now - at > limits::BREAKER_WINDOW_MS)
+            || state.recent_faults.len() > limits::BREAKER_FAULTS
+        {
+            state.recent_faults.pop_front();
+        }
+        let opens = was_trying
+            || (state.resting_until.is_none() && state.recent_faults.len() >= limits::BREAKER_FAULTS);
+        if opens {
+            let rest = state.rest.map_or(limits::BREAKER_REST_MS, |rest| rest * 2).min(limits::BREAKER_REST_MAX_MS);
+            state.rest = Some(rest);
+            state.resting_until = Some(now + rest);
+        }
+        opens
+    }
+
+    /// What was counted so far.
+    pub fn counters(&self) -> Counters {
+        self.state.lock().counters.clone()
+    }
+
+    /// Whether the breaker is open.
+    pub fn resting(&self, now: UnixMs) -> bool {
+        self.state.lock().resting_until.is_some_and(|until| now < until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(health: &Health, now: UnixMs) -> bool {
+        assert!(health.admit(now).is_ok(), "at {now}");
+        health.called(now, Duration::ZERO, Some("script.trap: it fell".into()))
+    }
+
+    #[test]
+    fn the_breaker_opens_after_five_faults_and_tries_again_with_back_off() {
+        let health = Health::default();
+        for now in 0..4 {
+            assert!(!fault(&health, now));
+        }
+        assert!(fault(&health, 4));
+        assert_eq!(health.admit(5).unwrap_err().code, Code::ScriptBreaker);
+        let again = 4 + limits::BREAKER_REST_MS;
+        assert!(fault(&health, again), "one try after the rest, and it failed");
+        assert!(health.admit(again + limits::BREAKER_REST_MS).is_err(), "the second rest is longer");
+        let later = again + limits::BREAKER_REST_MS * 2;
+        assert!(health.admit(later).is_ok());
+        assert!(health.admit(later).is_err(), "only one try at a time");
+        assert!(!health.called(later, Duration::ZERO, None));
+        assert!(health.admit(later).is_ok());
+        assert_eq!(health.counters().faults, 6);
+    }
+
+    #[test]
+    fn faults_far_apart_open_nothing() {
+        let health = Health::default();
+        for round in 0..20 {
+            assert!(!fault(&health, round * limits::BREAKER_WINDOW_MS));
+        }
+    }
+
+    #[test]
+    fn burning_cpu_is_budgeted_and_cheap_calls_are_free() {
+        let health = Health::default();
+        for _ in 0..100_000 {
+            assert!(health.admit(0).is_ok());
+            health.called(0, Duration::from_micros(900), None);
+        }
+        for _ in 0..11 {
+            assert!(health.admit(0).is_ok());
+            health.called(0, Duration::from_millis(50), None);
+        }
+        assert_eq!(health.admit(0).unwrap_err().code, Code::BudgetCpu);
+        assert!(health.admit(limits::CPU_WINDOW_MS).is_ok());
+    }
+}

@@ -1,0 +1,131 @@
+//! The way in: every event gets its number here, goes to the journal and to the scheduler, in one order for all.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use mynah_model::clock::UnixMs;
+use mynah_model::event::{Event, EventBody};
+use mynah_model::names::Seq;
+use mynah_networks::network::{Closed, Happening};
+use mynah_store::{Batch, Store, Write};
+use parking_lot::Mutex;
+use tokio::sync::{broadcast, oneshot};
+
+use crate::account::Account;
+use crate::rules::Rules;
+use crate::scheduler::Scheduler;
+use crate::waiting::Waiting;
+
+/// Numbers events, journals them and hands them on.
+pub(crate) struct Intake {
+    store: Store,
+    scheduler: Arc<Scheduler>,
+    rules: Arc<ArcSwap<Rules>>,
+    waiting: Waiting,
+    /// The last number given. Held while an event is numbered, queued for the journal and queued for its chat, so that
+    /// all three orders are the same.
+    last: Mutex<Seq>,
+    published: broadcast::Sender<Arc<Event>>,
+}
+
+impl Intake {
+    pub(crate) fn new(
+        store: Store,
+        scheduler: Arc<Scheduler>,
+        rules: Arc<ArcSwap<Rules>>,
+        waiting: Waiting,
+        last: Seq,
+    ) -> Self {
+        let published = broadcast::Sender::new(crate::limits::BROADCAST);
+        Self { store, scheduler, rules, waiting, last: Mutex::new(last), published }
+    }
+
+    pub(crate) fn now(&self) -> UnixMs {
+        self.waiting.now()
+    }
+
+    /// Events in the order of their numbers, each after it is journalled.
+    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
+        self.published.subscribe()
+    }
+
+    /// Events and other writes as one transaction. Resolves with the first event's number when it is committed.
+    ///
+    /// The events are handled as soon as they are numbered: whatever is decided on them is queued for the store behind
+    /// them, so a decision is never kept without its event.
+    pub(crate) async fn record(
+        &self,
+        account: &Account,
+        happenings: Vec<Happening>,
+        also: Vec<Write>,
+    ) -> Result<Seq, Closed> {
+        let (seq, committed) = self.queue(account, happenings, also);
+        match committed.await {
+            Ok(true) => Ok(seq),
+            Ok(false) | Err(_) => Err(Closed),
+        }
+    }
+
+    pub(crate) fn queue(
+        &self,
+        account: &Account,
+        happenings: Vec<Happening>,
+        also: Vec<Write>,
+    ) -> (Seq, oneshot::Receiver<bool>) {
+        let received_at = self.now();
+        let (resolve, committed) = oneshot::channel();
+        let published = self.published.clone();
+        let mut writes = also;
+        let mut events = Vec::with_capacity(happenings.len());
+
+        let mut last = self.last.lock();
+        let first = Seq(last.0 + 1);
+        let rules = self.rules.load();
+        for happening in happenings {
+            last.0 += 1;
+            account.apply(&happening);
+            if let EventBody::AccountState { .. } = happening.body {
+                account.take_recovered().into_iter().for_each(|event| self.scheduler.push(event));
+            }
+            let event = Arc::new(number(account, *last, received_at, happening));
+            writes.push(Write::Event(event.clone()));
+            if rules.wants(&event) {
+                self.scheduler.push(event.clone());
+            } else {
+                writes.push(Write::Handled { seq: event.seq, at: received_at, calls: "[]".to_owned() });
+            }
+            events.push(event);
+        }
+        self.store.write(Batch::from(writes), move |result| {
+            if let Err(error) = &result {
+                tracing::error!(%error, "events could not be journalled");
+            } else {
+                events.into_iter().for_each(|event| {
+                    // Without subscribers there is nobody to tell.
+                    let _ = published.send(event);
+                });
+            }
+            let _ = resolve.send(result.is_ok());
+        });
+        drop(last);
+        (first, committed)
+    }
+}
+
+fn number(account: &Account, seq: Seq, received_at: UnixMs, happening: Happening) -> Event {
+    let consequence = happening.consequence;
+    Event {
+        seq,
+        account: account.name().clone(),
+        network: account.network().to_owned(),
+        self_id: account.roster().user.id.clone(),
+        time: happening.time,
+        received_at,
+        cause: consequence.as_ref().and_then(|consequence| consequence.cause),
+        depth: consequence.as_ref().map_or(0, |consequence| consequence.depth),
+        by_script: consequence.and_then(|consequence| consequence.by_script),
+        chat: happening.chat,
+        body: happening.body,
+        attrs: happening.attrs,
+    }
+}

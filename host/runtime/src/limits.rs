@@ -1,0 +1,86 @@
+//! Every bound of the runtime, with its unit and the reason for the number. The engine's are in its own `limits`.
+
+use std::time::Duration;
+
+/// Events that may wait in one chat. A burst in a lively group fits; at 1 KiB an event this is 1 MiB a chat.
+pub const CHAT_QUEUE: usize = 1_024;
+
+/// Events that may wait in all chats together: 64 MiB at 1 KiB an event.
+pub const TOTAL_QUEUE: usize = 65_536;
+
+/// Acts of one account that may wait for delivery. A network that takes two a second works an hour on these, and
+/// they expire before that; more is a flood.
+pub const OUTBOX: usize = 10_000;
+
+/// How deep a chain of our own messages may go: a reply to a reply to a reply (design invariant 7).
+pub const LOOP_DEPTH: u32 = 3;
+
+/// An action decided on an event older than this is of no use (design invariant 7); `max_action_age` changes it.
+pub const MAX_ACTION_AGE: Duration = Duration::from_secs(300);
+
+/// How long a network may take over one act before its outcome counts as unknown.
+pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A worker that has been busy with one event for longer is taken for stuck and a spare thread is lent.
+pub const STUCK_AFTER: Duration = Duration::from_millis(5);
+
+/// How often workers are looked at; the resolution of [`STUCK_AFTER`].
+pub const STUCK_TICK: Duration = Duration::from_millis(5);
+
+/// Spare threads for each worker: with deadlines of 50 ms and wall caps of a second, eight stuck scripts a core are
+/// an attack, and the breaker ends it.
+pub const SPARES_PER_WORKER: usize = 8;
+
+/// All scripts of one event together may use this much CPU time; the rest of the chain is skipped then.
+pub const CHAIN_DEADLINE: Duration = Duration::from_millis(250);
+
+/// Faults within [`BREAKER_WINDOW_MS`] after which a script is left alone (design section 4).
+pub const BREAKER_FAULTS: usize = 5;
+
+/// Milliseconds in which [`BREAKER_FAULTS`] open the breaker.
+pub const BREAKER_WINDOW_MS: i64 = 60_000;
+
+/// Milliseconds for which an open breaker rests a script the first time; doubles up to [`BREAKER_REST_MAX_MS`].
+pub const BREAKER_REST_MS: i64 = 10_000;
+
+/// The longest rest of a script, milliseconds.
+pub const BREAKER_REST_MAX_MS: i64 = 600_000;
+
+/// The window of the CPU budget, milliseconds (design invariant 3).
+pub const CPU_WINDOW_MS: i64 = 10_000;
+
+/// CPU time that a script may use in [`CPU_WINDOW_MS`]: 5 % of one core (design invariant 3).
+pub const CPU_BUDGET: Duration = Duration::from_millis(500);
+
+/// Bytes of a kv key. Long enough for any id with a prefix.
+pub const KV_KEY_BYTES: usize = 512;
+
+/// Bytes of a kv value. State, not storage.
+pub const KV_VALUE_BYTES: usize = 64 * 1024;
+
+/// Times that an event is run again because another one changed what it read in kv-shared.
+pub const SHARED_RETRIES: usize = 16;
+
+/// Timers of one script in one chat.
+pub const TIMERS_PER_CHAT: usize = 64;
+
+/// The furthest that a timer may lie ahead, milliseconds: a year and a day.
+pub const TIMER_HORIZON_MS: i64 = 366 * 24 * 3_600_000;
+
+/// The shortest time between two firings of one cron timer, milliseconds.
+pub const CRON_MIN_INTERVAL_MS: i64 = 1_000;
+
+/// Bytes of a timer's tag or of an action's tag.
+pub const TAG_BYTES: usize = 128;
+
+/// Seconds of a mute, least and most (QQ's limits; OneBot v11 set_group_ban clamps at 2_592_000).
+pub const SHUTUP_SECONDS: std::ops::RangeInclusive<u32> = 60..=2_592_000;
+
+/// Members that one shutup or kick may name.
+pub const MODERATED_AT_ONCE: usize = 100;
+
+/// Events kept for subscribers that lag; whoever lags further reads the journal.
+pub const BROADCAST: usize = 4_096;
+
+/// How long a file in the scripts folder must have been left alone before it is looked at.
+pub const RELOAD_DEBOUNCE: Duration = Duration::from_millis(150);

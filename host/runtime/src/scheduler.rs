@@ -1,0 +1,344 @@
+//! Which event is handled next.
+//!
+//! A chat with events waiting is a unit of work: idle workers take ready chats in turn, one event each. So events of
+//! one chat are handled in order, one at a time, by whichever worker is free, and no chat holds up another.
+//! Queues are bounded and never drop: who brings events waits for room.
+//!
+//! Two things keep slow scripts from starving the rest. A worker that is busy for longer than
+//! [`limits::STUCK_AFTER`] does not count as a worker: a spare thread may take its place. And a chat whose last
+//! event hit a deadline waits in the slow lane, of which only a part of the workers serve at a time.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Instant;
+
+use mynah_model::address::Address;
+use mynah_model::event::Event;
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::Notify;
+
+use crate::limits;
+
+/// How an event was handled, as far as the scheduler cares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Within its deadlines.
+    Normal,
+    /// Some script hit its deadline: the chat goes to the slow lane.
+    Slow,
+}
+
+/// One event to be handled. Whoever took it must give it back to [`Scheduler::done`].
+#[derive(Debug)]
+pub struct Work {
+    /// The event.
+    pub event: Arc<Event>,
+    address: Arc<Address>,
+    thread: usize,
+}
+
+#[derive(Default)]
+struct Chat {
+    events: VecDeque<Arc<Event>>,
+    running: bool,
+    slow: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Busy {
+    since: Instant,
+    stuck: bool,
+    slow: bool,
+}
+
+#[derive(Default)]
+struct State {
+    chats: HashMap<Arc<Address>, Chat>,
+    ready: VecDeque<Arc<Address>>,
+    slow: VecDeque<Arc<Address>>,
+    busy: Vec<Option<Busy>>,
+    working: usize,
+    slow_running: usize,
+    waiting: usize,
+    room_waiters: usize,
+    closed: bool,
+}
+
+/// The queues of all chats and the threads that serve them.
+pub struct Scheduler {
+    workers: usize,
+    threads: usize,
+    state: Mutex<State>,
+    work: Condvar,
+    room: Notify,
+    idle: Notify,
+}
+
+impl Scheduler {
+    /// For so many workers at a time. [`Scheduler::threads`] says how many threads to start.
+    pub fn new(workers: usize) -> Self {
+        let workers = workers.max(1);
+        let threads = workers * (1 + limits::SPARES_PER_WORKER);
+        let state = State { busy: vec![None; threads], ..State::default() };
+        Self { workers, threads, state: Mutex::new(state), work: Condvar::new(), room: Notify::new(), idle: Notify::new() }
+    }
+
+    /// How many threads should call [`Scheduler::next`]: the workers and the spare ones.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// Waits until the chat has room for one more event. Room is not reserved: the bound may be passed by as many
+    /// events as there are reporters at this moment.
+    pub async fn room(&self, address: &Address) {
+        loop {
+            let notified = self.room.notified();
+            tokio::pin!(notified);
+            {
+                let mut state = self.state.lock();
+                let in_chat = state.chats.get(address).map_or(0, |chat| chat.events.len());
+                if state.closed || (in_chat < limits::CHAT_QUEUE && state.waiting < limits::TOTAL_QUEUE) {
+                    return;
+                }
+                state.room_waiters += 1;
+                notified.as_mut().enable();
+            }
+            notified.await;
+        }
+    }
+
+    /// Puts an event at the end of its chat's queue. Never waits and never drops.
+    pub fn push(&self, event: Arc<Event>) {
+        let mut state = self.state.lock();
+        let address = event.address();
+        let state = &mut *state;
+        state.waiting += 1;
+        if let Some(chat) = state.chats.get_mut(&address) {
+            chat.events.push_back(event);
+            return;
+        }
+        let address = Arc::new(address);
+        state.chats.insert(address.clone(), Chat { events: [event].into(), ..Chat::default() });
+        state.ready.push_back(address);
+        self.work.notify_one();
+    }
+
+    /// The next event for this thread (0 to [`Scheduler::threads`]); waits for one. `None` when closed and empty.
+    pub fn next(&self, thread: usize) -> Option<Work> {
+        let mut state = self.state.lock();
+        loop {
+            if let Some(work) = self.take(&mut state, thread) {
+                return Some(work);
+            }
+            if state.closed && state.chats.is_empty() {
+                self.work.notify_all();
+                return None;
+            }
+            self.work.wait(&mut state);
+        }
+    }
+
+    fn take(&self, state: &mut State, thread: usize) -> Option<Work> {
+        if state.working >= self.workers {
+            return None;
+        }
+        let slow_lane_free = state.slow_running < self.workers.div_ceil(2);
+        let (address, slow) = match state.ready.pop_front() {
+            Some(address) => (address, false),
+            None if slow_lane_free => (state.slow.pop_front()?, true),
+            None => return None,
+        };
+        let chat = state.chats.get_mut(&address)?;
+        let event = chat.events.pop_front()?;
+        chat.running = true;
+        state.waiting -= 1;
+        state.working += 1;
+        state.slow_running += usize::from(slow);
+        if let Some(busy) = state.busy.get_mut(thread) {
+            *busy = Some(Busy { since: Instant::now(), stuck: false, slow });
+        }
+        if state.room_waiters > 0 {
+            state.room_waiters = 0;
+            self.room.notify_waiters();
+        }
+        if !state.ready.is_empty() || !state.slow.is_empty() {
+            self.work.notify_one();
+        }
+        Some(Work { event, address, thread })
+    }
+
+    /// The event of this work is handled: the chat's next one may be.
+    pub fn done(&self, work: Work, pace: Pace) {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        if let Some(busy) = state.busy.get_mut(work.thread).and_then(Option::take) {
+            state.working -= usize::from(!busy.stuck);
+            state.slow_running -= usize::from(busy.slow);
+        }
+        let Some(chat) = state.chats.get_mut(&work.address) else { return };
+        chat.running = false;
+        chat.slow = pace == Pace::Slow;
+        if chat.events.is_empty() {
+            state.chats.remove(&work.address);
+            if state.chats.is_empty() {
+                self.idle.notify_waiters();
+            }
+        } else if chat.slow {
+            state.slow.push_back(work.address);
+        } else {
+            state.ready.push_back(work.address);
+        }
+        self.work.notify_one();
+        if state.closed {
+            self.work.notify_all();
+        }
+    }
+
+    /// Looks for stuck workers; called every [`limits::STUCK_TICK`].
+    pub fn tick(&self) {
+        let mut state = self.state.lock();
+        let now = Instant::now();
+        let mut lent = 0;
+        for busy in state.busy.iter_mut().flatten() {
+            if !busy.stuck && now.duration_since(busy.since) > limits::STUCK_AFTER {
+                busy.stuck = true;
+                lent += 1;
+            }
+        }
+        state.working -= lent;
+        for _ in 0..lent {
+            self.work.notify_one();
+        }
+    }
+
+    /// Events waiting in all chats.
+    pub fn waiting(&self) -> usize {
+        self.state.lock().waiting
+    }
+
+    /// Resolves when no event waits and none is being handled.
+    pub async fn idle(&self) {
+        loop {
+            let notified = self.idle.notified();
+            tokio::pin!(notified);
+            notified.as_mut().enable();
+            if self.state.lock().chats.is_empty() {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    /// Lets threads end once the queues are empty.
+    pub fn close(&self) {
+        self.state.lock().closed = true;
+        self.work.notify_all();
+        self.room.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mynah_model::Attrs;
+    use mynah_model::address::ChatKind;
+    use mynah_model::event::{Chat as EventChat, EventBody};
+    use mynah_model::names::Seq;
+
+    use super::*;
+
+    fn event(chat: &str, seq: u64) -> Arc<Event> {
+        Arc::new(Event {
+            seq: Seq(seq),
+            account: "sim".parse().unwrap(),
+            network: "sim".into(),
+            self_id: "1".into(),
+            time: 0,
+            received_at: 0,
+            cause: None,
+            depth: 0,
+            by_script: None,
+            chat: Some(EventChat {
+                kind: ChatKind::Group,
+                id: chat.into(),
+                name: String::new(),
+                via: None,
+                attrs: Attrs::new(),
+            }),
+            body: EventBody::Stopped,
+            attrs: Attrs::new(),
+        })
+    }
+
+    #[test]
+    fn ready_chats_take_turns_and_a_chat_is_never_handled_twice_at_a_time() {
+        let scheduler = Scheduler::new(2);
+        for (chat, seq) in [("a", 1), ("a", 2), ("b", 3)] {
+            scheduler.push(event(chat, seq));
+        }
+        let first = scheduler.next(0).unwrap();
+        let second = scheduler.next(1).unwrap();
+        assert_eq!((first.event.seq, second.event.seq), (Seq(1), Seq(3)));
+        scheduler.done(second, Pace::Normal);
+        assert!(scheduler.take(&mut scheduler.state.lock(), 1).is_none(), "chat a is being handled");
+        scheduler.done(first, Pace::Normal);
+        let third = scheduler.next(0).unwrap();
+        assert_eq!(third.event.seq, Seq(2));
+        scheduler.done(third, Pace::Normal);
+        assert!(scheduler.state.lock().chats.is_empty(), "idle chats cost nothing");
+    }
+
+    #[test]
+    fn a_stuck_worker_is_replaced_and_slow_chats_do_not_take_all_workers() {
+        let scheduler = Scheduler::new(2);
+        for chat in ["a", "b", "c"] {
+            scheduler.push(event(chat, 1));
+            scheduler.push(event(chat, 2));
+        }
+        let (a, b) = (scheduler.next(0).unwrap(), scheduler.next(1).unwrap());
+        assert!(scheduler.take(&mut scheduler.state.lock(), 2).is_none(), "both workers are busy");
+        let long_ago = Instant::now() - limits::STUCK_AFTER * 2;
+        scheduler.state.lock().busy.iter_mut().flatten().for_each(|busy| busy.since = long_ago);
+        scheduler.tick();
+        let c = scheduler.next(2).unwrap();
+        assert_eq!(c.event.chat.as_ref().unwrap().id, "c");
+        for slow in [a, b] {
+            scheduler.done(slow, Pace::Slow);
+        }
+        scheduler.done(c, Pace::Normal);
+        let next = scheduler.next(0).unwrap();
+        assert_eq!(next.event.chat.as_ref().unwrap().id, "c", "the chat that kept its deadline comes first");
+        let slow = scheduler.next(1).unwrap();
+        scheduler.done(next, Pace::Normal);
+        assert!(scheduler.take(&mut scheduler.state.lock(), 0).is_none(), "one worker serves the slow lane");
+        scheduler.done(slow, Pace::Slow);
+        assert!(scheduler.next(0).is_some());
+    }
+
+    #[tokio::test]
+    async fn a_full_chat_makes_its_reporter_wait_and_nobody_else() {
+        let scheduler = Arc::new(Scheduler::new(1));
+        for seq in 0..limits::CHAT_QUEUE as u64 {
+            scheduler.push(event("a", seq));
+        }
+        scheduler.room(&event("b", 0).address()).await;
+        let waiting = tokio::spawn({
+            let scheduler = scheduler.clone();
+            async move { scheduler.room(&event("a", 0).address()).await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        let work = scheduler.next(0).unwrap();
+        scheduler.done(work, Pace::Normal);
+        waiting.await.unwrap();
+    }
+
+    #[test]
+    fn closing_lets_threads_end_after_the_last_event() {
+        let scheduler = Scheduler::new(1);
+        scheduler.push(event("a", 1));
+        scheduler.close();
+        let work = scheduler.next(0).unwrap();
+        scheduler.done(work, Pace::Normal);
+        assert!(scheduler.next(0).is_none());
+    }
+}

@@ -1,0 +1,264 @@
+//! The state of scripts as they see it while an event is handled: the store, over it what is decided and not yet
+//! committed, over that what the event itself has written so far.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use mynah_engine::{HostServices, KvRefusal, KvScope, KvValue, ServiceError};
+use mynah_model::address::Address;
+use mynah_model::clock::UnixMs;
+use mynah_model::names::ScriptName;
+use mynah_store::{KvRow, Reader, Write};
+use parking_lot::Mutex;
+
+use crate::limits;
+
+/// The scope of what all chats of a script share.
+const SHARED: &str = "*";
+
+/// A script's keys in one scope.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Namespace {
+    script: ScriptName,
+    scope: Arc<str>,
+}
+
+type Pending = HashMap<Namespace, BTreeMap<String, (Option<KvValue>, u64)>>;
+
+/// What is decided and not yet committed, of all scripts. A chat's next event sees it.
+#[derive(Default)]
+pub(crate) struct Uncommitted {
+    pending: Mutex<Pending>,
+    /// Held while shared state is validated, staged and queued for the store, so that these happen in one order.
+    pub(crate) shared_order: Mutex<()>,
+}
+
+/// The store as one worker reads it.
+pub(crate) type SharedReader = Arc<Mutex<Reader>>;
+
+/// What one call wrote, and what it read of shared state.
+#[derive(Default)]
+pub(crate) struct CallState {
+    writes: BTreeMap<(KvScope, String), Option<KvValue>>,
+    shared_reads: Vec<SharedRead>,
+}
+
+enum SharedRead {
+    Key(String, Option<KvValue>),
+    List { prefix: String, after: Option<String>, limit: u32, found: Vec<(String, String)> },
+}
+
+impl CallState {
+    pub(crate) fn touches_shared(&self) -> bool {
+        !self.shared_reads.is_empty() || self.writes.keys().any(|(scope, _)| *scope == KvScope::Shared)
+    }
+}
+
+/// The view that one call of a script has.
+pub(crate) struct StateView {
+    uncommitted: Arc<Uncommitted>,
+    reader: SharedReader,
+    script: ScriptName,
+    chat: Arc<str>,
+    now: UnixMs,
+    call: Arc<Mutex<CallState>>,
+}
+
+impl StateView {
+    pub(crate) fn new(
+        uncommitted: Arc<Uncommitted>,
+        reader: SharedReader,
+        script: ScriptName,
+        address: &Address,
+        now: UnixMs,
+    ) -> Self {
+        let chat = address.to_string().into();
+        Self { uncommitted, reader, script, chat, now, call: Arc::default() }
+    }
+
+    /// What the call does is seen through this, also after the view is gone.
+    pub(crate) fn call(&self) -> Arc<Mutex<CallState>> {
+        self.call.clone()
+    }
+
+    fn namespace(&self, scope: KvScope) -> Namespace {
+        let scope = match scope {
+            KvScope::Chat => self.chat.clone(),
+            KvScope::Shared => SHARED.into(),
+        };
+        Namespace { script: self.script.clone(), scope }
+    }
+}
+
+impl HostServices for StateView {
+    fn kv_get(&mut self, scope: KvScope, key: &str) -> Result<Option<KvValue>, ServiceError> {
+        let mut call = self.call.lock();
+        let place = (scope, key.to_owned());
+        if let Some(written) = call.writes.get(&place) {
+            return Ok(written.clone());
+        }
+        let value = self.uncommitted.get(&self.namespace(scope), key, &self.reader)?;
+        if scope == KvScope::Shared {
+            call.shared_reads.push(SharedRead::Key(place.1, value.clone()));
+        }
+        Ok(value)
+    }
+
+    fn kv_put(&mut self, scope: KvScope, key: &str, value: Option<KvValue>) -> Result<(), KvRefusal> {
+        if key.is_empty() || key.len() > limits::KV_KEY_BYTES {
+            let most = limits::KV_KEY_BYTES;
+            return Err(KvRefusal::TooLarge(format!("a key has 1 to {most} bytes, not {}", key.len())));
+        }
+        if let Some(value) = value.as_ref().filter(|value| value.value.len() > limits::KV_VALUE_BYTES) {
+            let most = limits::KV_VALUE_BYTES;
+            return Err(KvRefusal::TooLarge(format!("a value has at most {most} bytes, not {}", value.value.len())));
+        }
+        self.call.lock().writes.insert((scope, key.to_owned()), value);
+        Ok(())
+    }
+
+    fn kv_list(
+        &mut self,
+        scope: KvScope,
+        prefix: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<(String, String)>, ServiceError> {
+        let mut call = self.call.lock();
+        let found = self.uncommitted.list(&self.namespace(scope), prefix, after, limit, &self.reader, &call.writes, scope)?;
+        if scope == KvScope::Shared {
+            call.shared_reads.push(SharedRead::List {
+                prefix: prefix.to_owned(),
+                after: after.map(str::to_owned),
+                limit,
+                found: found.clone(),
+            });
+        }
+        Ok(found)
+    }
+}
+
+impl Uncommitted {
+    fn get(&self, namespace: &Namespace, key: &str, reader: &SharedReader) -> Result<Option<KvValue>, ServiceError> {
+        if let Some((value, _)) = self.pending.lock().get(namespace).and_then(|keys| keys.get(key)) {
+            return Ok(value.clone());
+        }
+        // What was pending a moment ago is committed before it is taken out, so it is found here.
+        let row = reader.lock().kv_get(&namespace.script, &namespace.scope, key).map_err(service_error)?;
+        Ok(row.map(|row| KvValue { value: row.value, expires_at: row.expires_at }))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the arguments of a list, and the three layers it is made of")]
+    fn list(
+        &self,
+        namespace: &Namespace,
+        prefix: &str,
+        after: Option<&str>,
+        limit: u32,
+        reader: &SharedReader,
+        writes: &BTreeMap<(KvScope, String), Option<KvValue>>,
+        scope: KvScope,
+    ) -> Result<Vec<(String, String)>, ServiceError> {
+        let start = match after {
+            Some(after) => Bound::Excluded(after.to_owned()),
+            None => Bound::Included(prefix.to_owned()),
+        };
+        let mut over: BTreeMap<String, Option<String>> = BTreeMap::new();
+        let range = (start, Bound::Unbounded);
+        if let Some(keys) = self.pending.lock().get(namespace) {
+            over.extend(
+                keys.range::<String, _>(range.clone())
+                    .take_while(|(key, _)| key.starts_with(prefix))
+                    .map(|(key, (value, _))| (key.clone(), value.as_ref().map(|value| value.value.clone()))),
+            );
+        }
+        let scoped = |key: Bound<String>| match key {
+            Bound::Included(key) => Bound::Included((scope, key)),
+            Bound::Excluded(key) => Bound::Excluded((scope, key)),
+            Bound::Unbounded => Bound::Unbounded,
+        };
+        over.extend(
+            writes
+                .range((scoped(range.0), Bound::Unbounded))
+                .take_while(|((of, key), _)| *of == scope && key.starts_with(prefix))
+                .map(|((_, key), value)| (key.clone(), value.as_ref().map(|value| value.value.clone()))),
+        );
+        // As many more rows as may be hidden by removals above them.
+        let wanted = limit.saturating_add(u32::try_from(over.len()).unwrap_or(u32::MAX));
+        let rows = reader
+            .lock()
+            .kv_list(&namespace.script, &namespace.scope, prefix, after, wanted)
+            .map_err(service_error)?;
+        let mut merged: BTreeMap<String, Option<String>> =
+            rows.into_iter().map(|(key, value)| (key, Some(value))).collect();
+        merged.extend(over);
+        let found = merged.into_iter().filter_map(|(key, value)| Some((key, value?)));
+        Ok(found.take(usize::try_from(limit).unwrap_or(usize::MAX)).collect())
+    }
+
+    /// Whether what a call read of shared state is still so. Call it with `shared_order` held.
+    pub(crate) fn still_holds(
+        &self,
+        script: &ScriptName,
+        call: &CallState,
+        reader: &SharedReader,
+    ) -> Result<bool, ServiceError> {
+        let namespace = Namespace { script: script.clone(), scope: SHARED.into() };
+        for read in &call.shared_reads {
+            let same = match read {
+                SharedRead::Key(key, seen) => self.get(&namespace, key, reader)? == *seen,
+                SharedRead::List { prefix, after, limit, found } => {
+                    let none = BTreeMap::new();
+                    let after = after.as_deref();
+                    self.list(&namespace, prefix, after, *limit, reader, &none, KvScope::Shared)? == *found
+                }
+            };
+            if !same {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Makes what a call wrote visible to the events after it, under a ticket, and gives the writes for the store.
+    pub(crate) fn stage(&self, script: &ScriptName, address: &Address, call: CallState, ticket: u64) -> Vec<Write> {
+        if call.writes.is_empty() {
+            return Vec::new();
+        }
+        let chat: Arc<str> = address.to_string().into();
+        let mut pending = self.pending.lock();
+        let mut writes = Vec::with_capacity(call.writes.len());
+        for ((scope, key), value) in call.writes {
+            let scope = if scope == KvScope::Shared { SHARED.into() } else { chat.clone() };
+            writes.push(Write::KvPut {
+                script: script.clone(),
+                scope: scope.as_ref().to_owned(),
+                key: key.clone(),
+                value: value.as_ref().map(|value| KvRow { value: value.value.clone(), expires_at: value.expires_at }),
+            });
+            let namespace = Namespace { script: script.clone(), scope };
+            pending.entry(namespace).or_default().insert(key, (value, ticket));
+        }
+        writes
+    }
+
+    /// The writes of a ticket are committed (or given up): readers find the store's word now.
+    pub(crate) fn settle(&self, writes: &[(ScriptName, String, String)], ticket: u64) {
+        let mut pending = self.pending.lock();
+        for (script, scope, key) in writes {
+            let namespace = Namespace { script: script.clone(), scope: scope.as_str().into() };
+            let Some(keys) = pending.get_mut(&namespace) else { continue };
+            if keys.get(key).is_some_and(|(_, of)| *of == ticket) {
+                keys.remove(key);
+            }
+            if keys.is_empty() {
+                pending.remove(&namespace);
+            }
+        }
+    }
+}
+
+fn service_error(error: mynah_store::StoreError) -> ServiceError {
+    ServiceError(error.to_string())
+}

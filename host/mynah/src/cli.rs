@@ -1,0 +1,122 @@
+//! The command line: what can be typed, and which part does it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{self, Config};
+use crate::exit::{self, Failure};
+use crate::{build, check, dev, explain, new, run, say};
+
+/// Scripts chat accounts with sandboxed WebAssembly rules.
+#[derive(Debug, Parser)]
+#[command(name = "mynah", version, after_help = exit::HELP, arg_required_else_help = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the host until it is told to stop (Ctrl-C, SIGTERM).
+    Run(HostArgs),
+    /// Build the scripts' sources, run the host with them, and build again what is changed. In a terminal: a chat prompt.
+    Dev(HostArgs),
+    /// Build the scripts' sources into the scripts folder.
+    Build {
+        /// Scripts to build; all of this folder if none is named.
+        names: Vec<String>,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// Begin a script: a crate that builds, tests and answers, in a new folder.
+    New {
+        /// The script's name: lower case letters, digits and `-`.
+        name: String,
+    },
+    /// Say whether a component can be loaded, what it asks for, and what to write to grant it.
+    Check {
+        /// The component.
+        file: PathBuf,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// Say something as a person on the embedded network of a running host.
+    Say(say::SayArgs),
+    /// Explain a code, such as `budget.exhausted`; all of them if none is named.
+    Explain {
+        /// The code.
+        code: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    /// The configuration; without it `mynah.toml` in this folder, and without that the defaults.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl ConfigArgs {
+    pub(crate) fn load(&self) -> Result<Config, Failure> {
+        Ok(Config::load(self.config.as_deref())?)
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HostArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Listen here instead of where the configuration says; port 0 is any free one. May be repeated.
+    #[arg(long, value_name = "ADDR", value_parser = config::parse_listen)]
+    listen: Vec<SocketAddr>,
+    /// Keep everything in this folder instead of where the configuration says.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+impl HostArgs {
+    /// The configuration with what the command line says over it.
+    fn load(self) -> Result<Config, Failure> {
+        let mut config = self.config.load()?;
+        if !self.listen.is_empty() {
+            config.listen = self.listen;
+        }
+        if let Some(data_dir) = self.data_dir {
+            config.data_dir = data_dir;
+        }
+        config.check_exposure()?;
+        Ok(config)
+    }
+}
+
+/// Does what the command line says.
+pub(crate) fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Run(args) => args.load().and_then(run::main),
+        Command::Dev(args) => args.load().and_then(dev::main),
+        Command::Build { names, config } => config.load().and_then(|config| build::main(&config, &names)),
+        Command::New { name } => new::main(&name),
+        Command::Check { file, config } => config.load().and_then(|config| check::main(&config, &file)),
+        Command::Say(args) => say::main(args),
+        Command::Explain { code } => explain::main(code.as_deref()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        Cli::command().debug_assert();
+    }
+}

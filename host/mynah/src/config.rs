@@ -1,0 +1,248 @@
+//! `mynah.toml`: what the operator wrote, checked and with every default filled in.
+//!
+//! A file is read as a whole or not at all. Unknown keys are errors that name the nearest known one; every error
+//! knows its line and column. Paths in the file are relative to the file's folder, so that a host starts the same from
+//! anywhere.
+
+mod account;
+mod cidr;
+mod problem;
+mod quantity;
+mod script;
+mod section;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use mynah_api::{ApiSettings, TimeUnit};
+use mynah_model::names::ScriptName;
+use mynah_store::Durability;
+use toml::de::DeTable;
+
+pub use account::{AccountConfig, ApiKind, Login};
+pub use cidr::Cidr;
+pub use problem::ConfigError;
+pub(crate) use problem::Problem;
+pub use script::{Policy, ScriptConfig, Update};
+pub(crate) use section::nearest;
+
+use quantity::{Size, Span};
+use section::{Section, Value};
+
+/// The file that is read if no other is named and it is there.
+pub const FILE: &str = "mynah.toml";
+
+/// The port of the seeds: what programs written for them expect.
+pub const DEFAULT_LISTEN: &str = "127.0.0.1:5000";
+
+/// Everything that a host is told before it starts.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file that it was read from; `None` if there was none and everything is as by default.
+    pub file: Option<PathBuf>,
+    /// Where the HTTP API listens. Never empty.
+    pub listen: Vec<SocketAddr>,
+    /// Journal, state, outbox and cache.
+    pub data_dir: PathBuf,
+    /// Where the scripts' components lie, watched.
+    pub scripts_dir: PathBuf,
+    /// From where the API may be called; empty is from anywhere that reaches it.
+    pub allow_from: Vec<Cidr>,
+    /// What a commit survives.
+    pub durability: Durability,
+    /// An action decided on an event older than this is not done.
+    pub max_action_age: Duration,
+    /// The HTTP API: `[api]`, and `hosts`.
+    pub api: ApiSettings,
+    /// The accounts, in the order of the file.
+    pub accounts: Vec<AccountConfig>,
+    /// What the operator wrote about scripts.
+    pub scripts: BTreeMap<ScriptName, ScriptConfig>,
+}
+
+impl Config {
+    /// Reads a file; without one, `mynah.toml` in this folder if it is there, else everything is as by default.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let path = match file {
+            Some(path) => path,
+            None if Path::new(FILE).exists() => Path::new(FILE),
+            None => return Ok(Self::in_folder(Path::new(""))),
+        };
+        let bytes = std::fs::read(path).map_err(|error| {
+            let mut whole = ConfigError::whole(path, format!("cannot be read: {error}"));
+            whole.hint = Some("leave `--config` away to start with the defaults".into());
+            whole
+        })?;
+        let text = String::from_utf8(bytes)
+            .map_err(|_| ConfigError::whole(path, "is not UTF-8 text; save it as UTF-8"))?;
+        Self::parse(path, &text)
+    }
+
+    /// Reads the text of a file.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let text = text.trim_start_matches('\u{feff}');
+        let table = DeTable::parse(text).map_err(|error| {
+            let span = error.span().unwrap_or(0..0);
+            ConfigError::at(path, text, Problem::new(span, error.message().replace('\n', ", ")))
+        })?;
+        let section = Section::new("the top level", table.get_ref(), table.span());
+        let mut config =
+            Self::read(section, folder).map_err(|problem| ConfigError::at(path, text, problem))?;
+        config.file = Some(path.into());
+        Ok(config)
+    }
+
+    /// Everything as by default, with relative paths beginning in a folder: one account on the embedded network.
+    pub fn in_folder(folder: &Path) -> Self {
+        Self {
+            file: None,
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 5000))],
+            data_dir: folder.join("data"),
+            scripts_dir: folder.join("scripts.d"),
+            allow_from: Vec::new(),
+            durability: Durability::Process,
+            max_action_age: mynah_runtime::limits::MAX_ACTION_AGE,
+            api: ApiSettings::default(),
+            accounts: "sim".parse().map(AccountConfig::named).into_iter().collect(),
+            scripts: BTreeMap::new(),
+        }
+    }
+
+    fn read(mut top: Section<'_>, folder: &Path) -> Result<Self, Problem> {
+        let default = Self::in_folder(folder);
+        let path = |value: Value<'_>| read_path(&value, folder);
+        let listen =
+            top.read("listen", |value| value.one_or_more("an address, or a list of them", read_listen))?;
+        if listen.as_ref().is_some_and(Vec::is_empty) {
+            return Err(top.problem(format!("`listen` is empty: give one address, as \"{DEFAULT_LISTEN}\"")));
+        }
+        let hosts = top.read("hosts", |value| value.list("a list of host names", |item| read_host(&item)))?;
+        let mut api = top.read("api", |value| read_api(&value))?.unwrap_or_default();
+        api.hosts = hosts.unwrap_or_default();
+        let config = Self {
+            file: None,
+            listen: listen.unwrap_or(default.listen),
+            data_dir: top.read("data_dir", path)?.unwrap_or(default.data_dir),
+            scripts_dir: top.read("scripts_dir", path)?.unwrap_or(default.scripts_dir),
+            allow_from: top
+                .read("allow_from", |value| {
+                    value.list("a list of addresses", |item| {
+                        item.parsed("an address or a network, such as \"192.168.1.0/24\"")
+                    })
+                })?
+                .unwrap_or_default(),
+            durability: top
+                .read("durability", |value| {
+                    value.choice(&[("process", Durability::Process), ("power", Durability::Power)])
+                })?
+                .unwrap_or(default.durability),
+            max_action_age: top
+                .read("max_action_age", |value| read_span(&value, "a length of time, such as \"5min\""))?
+                .unwrap_or(default.max_action_age),
+            api,
+            accounts: top
+                .read("account", |value| account::read_all(&value, folder))?
+                .unwrap_or(default.accounts),
+            scripts: top.read("script", |value| script::read_all(&value))?.unwrap_or_default(),
+        };
+        top.finish()?;
+        Ok(config)
+    }
+
+    /// Refuses to be reachable from elsewhere by everybody (design section 8). Asked after the command line had its say.
+    pub fn check_exposure(&self) -> Result<(), Exposed> {
+        let open = self.listen.iter().find(|address| !address.ip().to_canonical().is_loopback());
+        match open {
+            Some(address) if self.allow_from.is_empty() => Err(Exposed(*address)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The host would be reachable from other machines, by everybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exposed(pub SocketAddr);
+
+impl std::fmt::Display for Exposed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "refusing to listen on {}: whoever reaches it could speak as your accounts", self.0)
+    }
+}
+
+impl std::error::Error for Exposed {}
+
+/// An address to listen on, as in the file and on the command line.
+pub(crate) fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    let numeric = match text.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None => text.to_owned(),
+    };
+    numeric.parse().map_err(|_| {
+        format!("write an IP address and a port, such as \"{DEFAULT_LISTEN}\" or \"[::1]:5000\"; port 0 is any free one")
+    })
+}
+
+fn read_listen(value: Value<'_>) -> Result<SocketAddr, Problem> {
+    let text = value.text("an address, such as \"127.0.0.1:5000\"")?;
+    parse_listen(text).map_err(|right| value.problem(format!("is not an address: {right}")))
+}
+
+fn read_path(value: &Value<'_>, folder: &Path) -> Result<PathBuf, Problem> {
+    match value.text("a path")? {
+        "" => Err(value.problem("is empty: give a path")),
+        text => Ok(folder.join(text)),
+    }
+}
+
+fn read_host(value: &Value<'_>) -> Result<String, Problem> {
+    let name = value.text("a host name")?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+    if name.is_empty() || !name.chars().all(plain) {
+        return Err(value.problem("must be a host name alone, such as \"bot.example.net\": no scheme, port or `*`"));
+    }
+    Ok(name.to_ascii_lowercase())
+}
+
+fn read_span(value: &Value<'_>, right: &str) -> Result<Duration, Problem> {
+    value.parsed::<Span>(right).map(|span| span.0)
+}
+
+fn read_size(value: &Value<'_>, right: &str) -> Result<u64, Problem> {
+    if value.is_integer() { value.integer(0..=u64::MAX >> 1) } else { value.parsed::<Size>(right).map(|size| size.0) }
+}
+
+fn read_api(value: &Value<'_>) -> Result<ApiSettings, Problem> {
+    let mut api = ApiSettings::default();
+    let mut section = value.section("`[api]`")?;
+    if let Some(value) = section.take("jsonp") {
+        api.jsonp = value.boolean()?;
+    }
+    if let Some(value) = section.take("cors") {
+        api.cors = value.list("a list of origins", |item| read_origin(&item))?;
+    }
+    if let Some(value) = section.take("shutup_time_unit") {
+        api.shutup_time_unit = value.choice(&[("second", TimeUnit::Second), ("minute", TimeUnit::Minute)])?;
+    }
+    if let Some(value) = section.take("check_event_list_max_size") {
+        api.check_event_list_max_size = value.integer(1..=100_000)?;
+    }
+    if let Some(value) = section.take("body_limit") {
+        let bytes = read_size(&value, "a size, such as \"1MiB\"")?;
+        api.body_limit = usize::try_from(bytes).map_err(|_| value.problem("is more than this machine can hold"))?;
+    }
+    section.finish()?;
+    Ok(api)
+}
+
+fn read_origin(value: &Value<'_>) -> Result<String, Problem> {
+    const RIGHT: &str = "an origin without a path, such as \"https://example.net\", or \"*\"";
+    let origin = value.text(RIGHT)?;
+    let host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    match origin == "*" || host.is_some_and(|host| !host.is_empty() && !host.contains('/')) {
+        true => Ok(origin.to_owned()),
+        false => Err(value.problem(format!("must be {RIGHT}"))),
+    }
+}

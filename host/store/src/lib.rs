@@ -1,1 +1,57 @@
-//! .
+//! What a host keeps: the journal, the state of the scripts, the outbox, timers and audit, in one SQLite
+//! file. The runtime writes it, the API reads it, and people look inside with `sqlite3`.
+//!
+//! **Invariants**
+//! - A [`Batch`] takes effect wholly or not at all. A commit may carry many batches, never part of one.
+//! - Batches take effect in the order in which they were handed in; completions run in that order too.
+//! - An event is handled once: [`Write::Handled`] is refused for one that does not wait.
+//! - After the process is killed, whatever was reported as written is there, and [`Recovery`] names all that
+//!   was left undone.
+//! - One file has one host, by a lock on `FILE.lock`. Any program may read it at any time.
+//!
+//! # Layout
+//! - `store`: [`Store`], the one thing that others hold
+//! - `batch`: [`Batch`] and [`Write`], what can be written
+//! - `journal`, `kv`, `outbox`, `timers`, `audit`: each a subject's types, how its tables are read
+//!   ([`Reader`]) and how they are written
+//! - `reader`: read connections; `tables`: the write connection
+//! - `queue`, `writer`: what waits to be written, and the thread that commits it in groups
+//! - `recovery`: [`Recovery`], what a host finds when it opens its database
+//! - `claim`, `schema`: one host per file; its versions
+//! - `error`: [`StoreError`], what can go wrong; `limits`: every limit and its reason
+//!
+//! # Schema
+//! ```sql
+#![doc = include_str!("schema/v1.sql")]
+//! ```
+
+mod audit;
+mod batch;
+mod claim;
+mod error;
+mod journal;
+mod kv;
+mod limits;
+mod outbox;
+mod queue;
+mod reader;
+mod recovery;
+mod schema;
+mod store;
+mod tables;
+mod timers;
+mod writer;
+
+pub use audit::{AuditEntry, AuditFilter, DeadLetter};
+pub use batch::{Batch, Write};
+pub use error::StoreError;
+pub use journal::Handled;
+pub use kv::{KvRow, KvTotals, SHARED_SCOPE};
+pub use outbox::{OutboxRow, OutboxState};
+pub use reader::Reader;
+pub use recovery::{Recovery, Unhandled};
+pub use store::{Durability, Store};
+pub use timers::Timer;
+
+#[cfg(test)]
+mod tests;

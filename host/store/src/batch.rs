@@ -1,0 +1,260 @@
+//! What is written: batches of writes, each of which takes effect wholly or not at all.
+
+use std::sync::Arc;
+
+use mynah_model::action::{Act, Outcome};
+use mynah_model::address::Address;
+use mynah_model::clock::UnixMs;
+use mynah_model::event::{Event, EventKind};
+use mynah_model::names::{AccountName, ActNumber, ScriptName, Seq};
+
+use crate::audit::{AuditEntry, DeadLetter};
+use crate::error::StoreError;
+use crate::kv::KvRow;
+use crate::outbox::Ending;
+use crate::tables::Tables;
+use crate::timers::Timer;
+
+/// One change of the store.
+#[derive(Debug, Clone)]
+pub enum Write {
+    /// An event enters the journal and waits to be handled. Its number must be new.
+    Event(Arc<Event>),
+    /// An event was handled. It must be waiting: the batch is refused otherwise, so that nothing is
+    /// handled twice.
+    Handled {
+        /// The event.
+        seq: Seq,
+        /// By the host's clock.
+        at: UnixMs,
+        /// JSON text: which scripts were called, by which release, what it cost, how it ended.
+        calls: String,
+    },
+    /// A script's state changes.
+    KvPut {
+        /// Whose state.
+        script: ScriptName,
+        /// The address it belongs to, as text; [`SHARED_SCOPE`](crate::SHARED_SCOPE) for what all chats share.
+        scope: String,
+        /// The key.
+        key: String,
+        /// What it holds from now on; `None` removes it.
+        value: Option<KvRow>,
+    },
+    /// An act is decided: it must be handed to its network. Its number must be new.
+    OutboxDecided(Act),
+    /// An act is about to be handed to the network. It must not have ended.
+    OutboxSending(ActNumber),
+    /// An act is over. One that ended `unknown` may end again when its answer comes after all.
+    OutboxEnded {
+        /// The act.
+        number: ActNumber,
+        /// How.
+        outcome: Outcome,
+        /// A stable code; `ok` if it was done.
+        code: String,
+        /// One sentence for a person.
+        text: String,
+        /// The id of the message that was sent, if one was.
+        message_id: Option<String>,
+        /// By the host's clock.
+        at: UnixMs,
+    },
+    /// Somebody did something that the operator may want to look up.
+    Audit(AuditEntry),
+    /// Something could not be dealt with and is set aside.
+    DeadLetter(DeadLetter),
+    /// A timer is set; it takes the place of one with the same script, address and tag.
+    TimerSet(Timer),
+    /// A timer is removed, if it is there.
+    TimerRemoved {
+        /// The script that set it.
+        script: ScriptName,
+        /// Where it was set.
+        address: Address,
+        /// Its name there.
+        tag: String,
+    },
+    /// A single fact about the host.
+    Meta {
+        /// Its name; `store.` at its beginning is for the store itself.
+        key: String,
+        /// What it is from now on.
+        value: String,
+    },
+    /// What the account did until now is no longer listed by
+    /// [`outbox_done`](crate::Reader::outbox_done). The rows stay.
+    AccountReset {
+        /// The account.
+        account: AccountName,
+        /// By the host's clock.
+        at: UnixMs,
+    },
+    /// A step of [`Store::prune`](crate::Store::prune): some of the values that expired by this time go.
+    PruneKv {
+        /// Values that expire at this time, or did before it.
+        expired_at: UnixMs,
+    },
+    /// A step of [`Store::prune_events`](crate::Store::prune_events): some of the handled events go.
+    PruneEvents {
+        /// Events before this one.
+        before: Seq,
+    },
+}
+
+/// Changes that belong together: all of them take effect, or none.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    writes: Vec<Write>,
+}
+
+impl Batch {
+    /// A batch without changes. It is completed in its turn like any other, which makes it a barrier.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a change, which takes effect after those before it.
+    pub fn push(&mut self, write: Write) {
+        self.writes.push(write);
+    }
+
+    /// How many changes it has.
+    pub fn len(&self) -> usize {
+        self.writes.len()
+    }
+
+    /// Whether it has no changes.
+    pub fn is_empty(&self) -> bool {
+        self.writes.is_empty()
+    }
+}
+
+impl From<Vec<Write>> for Batch {
+    fn from(writes: Vec<Write>) -> Self {
+        Self { writes }
+    }
+}
+
+impl From<Write> for Batch {
+    fn from(write: Write) -> Self {
+        Self { writes: vec![write] }
+    }
+}
+
+impl FromIterator<Write> for Batch {
+    fn from_iter<T: IntoIterator<Item = Write>>(writes: T) -> Self {
+        Self { writes: writes.into_iter().collect() }
+    }
+}
+
+impl Extend<Write> for Batch {
+    fn extend<T: IntoIterator<Item = Write>>(&mut self, writes: T) {
+        self.writes.extend(writes);
+    }
+}
+
+/// A batch whose texts are made, by the thread that asked for it: the writer's time is everybody's.
+#[derive(Debug)]
+pub(crate) struct EncodedBatch {
+    writes: Vec<Encoded>,
+    /// About how many bytes it adds to the database.
+    pub(crate) bytes: usize,
+}
+
+impl EncodedBatch {
+    pub(crate) fn new(batch: Batch) -> Result<Self, StoreError> {
+        let writes = batch.writes.into_iter().map(Encoded::new).collect::<Result<Vec<_>, _>>()?;
+        let bytes = writes.iter().map(Encoded::bytes).sum();
+        Ok(Self { writes, bytes })
+    }
+
+    pub(crate) fn apply(&self, tables: &mut Tables) -> Result<(), StoreError> {
+        self.writes.iter().try_for_each(|write| write.apply(tables))
+    }
+}
+
+/// A write and the texts that its row holds beside the write's own.
+#[derive(Debug)]
+struct Encoded {
+    write: Write,
+    columns: Columns,
+}
+
+/// What of an event, act or timer is made for its row; empty for other writes.
+#[derive(Debug, Default)]
+pub(crate) struct Columns {
+    /// Where it happens.
+    pub(crate) address: String,
+    /// An event's kind, or who asked for an act.
+    pub(crate) label: String,
+    /// All of it.
+    pub(crate) json: String,
+}
+
+impl Encoded {
+    fn new(write: Write) -> Result<Self, StoreError> {
+        let columns = match &write {
+            Write::Event(event) => Columns {
+                address: event.address().to_string(),
+                label: kind_name(event.body.kind())?,
+                json: serde_json::to_string(event).map_err(StoreError::unwritable("an event"))?,
+            },
+            Write::OutboxDecided(act) => Columns {
+                address: act.address().to_string(),
+                label: act.by.to_string(),
+                json: serde_json::to_string(act).map_err(StoreError::unwritable("an act"))?,
+            },
+            Write::TimerSet(timer) => Columns {
+                address: timer.address.to_string(),
+                label: String::new(),
+                json: serde_json::to_string(timer).map_err(StoreError::unwritable("a timer"))?,
+            },
+            _ => Columns::default(),
+        };
+        Ok(Self { write, columns })
+    }
+
+    fn bytes(&self) -> usize {
+        /// Numbers, short names and SQLite's own bookkeeping.
+        const ROW: usize = 100;
+        let texts = match &self.write {
+            Write::Handled { calls, .. } => calls.len(),
+            Write::KvPut { key, value, .. } => key.len() + value.as_ref().map_or(0, |row| row.value.len()),
+            Write::OutboxEnded { text, .. } | Write::Meta { value: text, .. } => text.len(),
+            Write::Audit(entry) => entry.text.len(),
+            Write::DeadLetter(letter) => letter.text.len(),
+            _ => self.columns.json.len(),
+        };
+        texts + ROW
+    }
+
+    fn apply(&self, tables: &mut Tables) -> Result<(), StoreError> {
+        let columns = &self.columns;
+        match &self.write {
+            Write::Event(event) => tables.journal(event, columns),
+            Write::Handled { seq, at, calls } => tables.handled(*seq, *at, calls),
+            Write::KvPut { script, scope, key, value } => tables.put(script, scope, key, value.as_ref()),
+            Write::OutboxDecided(act) => tables.decide(act, columns),
+            Write::OutboxSending(number) => tables.sending(*number),
+            Write::OutboxEnded { number, outcome, code, text, message_id, at } => {
+                let ending = Ending { outcome: *outcome, code, text, message_id: message_id.as_deref() };
+                tables.ended(*number, ending, *at)
+            }
+            Write::Audit(entry) => tables.audit(entry),
+            Write::DeadLetter(letter) => tables.set_aside(letter),
+            Write::TimerSet(timer) => tables.set_timer(timer, columns),
+            Write::TimerRemoved { script, address, tag } => tables.remove_timer(script, address, tag),
+            Write::Meta { key, value } => tables.set_meta(key, value),
+            Write::AccountReset { account, at } => tables.reset(account, *at),
+            Write::PruneKv { expired_at } => tables.prune_kv(*expired_at),
+            Write::PruneEvents { before } => tables.prune_events(*before),
+        }
+    }
+}
+
+/// The kind as it stands in the event's own JSON.
+fn kind_name(kind: EventKind) -> Result<String, StoreError> {
+    let json = serde_json::to_value(kind).map_err(StoreError::unwritable("an event's kind"))?;
+    Ok(json.as_str().unwrap_or_default().to_owned())
+}

@@ -1,0 +1,164 @@
+//! The journal: events in the order of their numbers, and whether they are handled.
+
+use mynah_model::clock::UnixMs;
+use mynah_model::event::Event;
+use mynah_model::names::{ActNumber, Seq};
+use rusqlite::Row;
+
+use crate::batch::Columns;
+use crate::error::{StoreError, loaded, stored_seq};
+use crate::limits::PRUNE_ROWS;
+use crate::reader::Reader;
+use crate::tables::Tables;
+
+/// How an event was handled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Handled {
+    /// By the host's clock.
+    pub at: UnixMs,
+    /// JSON text: which scripts were called, as it was written.
+    pub calls: String,
+}
+
+impl Reader {
+    /// An event.
+    pub fn event(&self, seq: Seq) -> Result<Option<Event>, StoreError> {
+        self.one("SELECT seq, event FROM events WHERE seq = ?1", [stored_seq(seq)?], read_event)
+    }
+
+    /// At most `limit` events from `from` on, `from` among them.
+    pub fn events(&self, from: Seq, limit: u32) -> Result<Vec<Event>, StoreError> {
+        self.all(
+            "SELECT seq, event FROM events WHERE seq >= ?1 ORDER BY seq LIMIT ?2",
+            (stored_seq(from)?, limit),
+            read_event,
+        )
+    }
+
+    /// How an event was handled; `None` if it waits, or is not in the journal.
+    pub fn handled(&self, seq: Seq) -> Result<Option<Handled>, StoreError> {
+        self.one("SELECT handled_at, calls FROM handled WHERE seq = ?1", [stored_seq(seq)?], |row| {
+            Ok(Handled { at: row.get(0)?, calls: row.get(1)? })
+        })
+    }
+
+    /// How many events wait to be handled.
+    pub fn waiting(&self) -> Result<u64, StoreError> {
+        let count = self.one("SELECT count(*) FROM waiting", [], |row| Ok(row.get(0)?))?;
+        Ok(loaded(count.unwrap_or(0)))
+    }
+
+    /// The number of the last event that was ever journalled; 0 if there was none.
+    pub(crate) fn last_seq(&self) -> Result<Seq, StoreError> {
+        self.last("SELECT max(seq) FROM events", LAST_SEQ).map(Seq)
+    }
+
+    /// The number of the last act that was ever decided; 0 if there was none.
+    pub(crate) fn last_act(&self) -> Result<ActNumber, StoreError> {
+        self.last("SELECT max(number) FROM outbox", LAST_ACT).map(ActNumber)
+    }
+
+    /// The highest number in a table, or the highest that was pruned from it.
+    fn last(&self, sql: &str, pruned: &str) -> Result<u64, StoreError> {
+        let kept: Option<i64> = self.one(sql, [], |row| Ok(row.get(0)?))?.flatten();
+        let pruned = match self.meta(pruned)? {
+            Some(text) => text.parse().map_err(|error| StoreError::unreadable("meta", pruned, error))?,
+            None => 0,
+        };
+        Ok(loaded(kept.unwrap_or(0)).max(pruned))
+    }
+
+    /// At most `limit` waiting events after `after`, up to `last`, with their numbers: one that cannot be
+    /// read does not keep the others back.
+    pub(crate) fn waiting_events(
+        &self,
+        after: Seq,
+        last: Seq,
+        limit: u32,
+    ) -> Result<WaitingPage, StoreError> {
+        self.all(
+            "SELECT seq, event FROM waiting JOIN events USING (seq)
+             WHERE seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3",
+            (stored_seq(after)?, stored_seq(last)?, limit),
+            |row| Ok((Seq(loaded(row.get(0)?)), read_event(row))),
+        )
+    }
+
+    pub(crate) fn any_handled_before(&self, seq: Seq) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM handled WHERE seq < ?1 LIMIT 1";
+        Ok(self.one(sql, [stored_seq(seq)?], |_| Ok(()))?.is_some())
+    }
+}
+
+/// Waiting events and their numbers.
+pub(crate) type WaitingPage = Vec<(Seq, Result<Event, StoreError>)>;
+
+/// Where the numbers are kept that pruning took out of the tables, so that none is given again.
+const LAST_SEQ: &str = "store.last_seq";
+const LAST_ACT: &str = "store.last_act";
+
+/// Reads columns `seq, event`.
+fn read_event(row: &Row<'_>) -> Result<Event, StoreError> {
+    let seq: i64 = row.get(0)?;
+    let json = row.get_ref(1)?.as_str().map_err(|error| StoreError::unreadable("events", seq, error))?;
+    serde_json::from_str(json).map_err(|error| StoreError::unreadable("events", seq, error))
+}
+
+impl Tables {
+    pub(crate) fn journal(&mut self, event: &Event, columns: &Columns) -> Result<(), StoreError> {
+        let seq = stored_seq(event.seq)?;
+        let added = self.run(
+            "INSERT INTO events (seq, received_at, address, kind, event) VALUES (?1, ?2, ?3, ?4, ?5)",
+            (seq, event.received_at, &columns.address, &columns.label, &columns.json),
+        );
+        added.map_err(|error| match StoreError::is_duplicate(&error) {
+            true => StoreError::EventKnown { seq: event.seq },
+            false => error.into(),
+        })?;
+        self.run("INSERT INTO waiting (seq) VALUES (?1)", [seq])?;
+        Ok(())
+    }
+
+    pub(crate) fn handled(&mut self, seq: Seq, at: UnixMs, calls: &str) -> Result<(), StoreError> {
+        let row = stored_seq(seq)?;
+        if self.run("DELETE FROM waiting WHERE seq = ?1", [row])? == 0 {
+            return Err(StoreError::NotWaiting { seq });
+        }
+        self.run("INSERT INTO handled (seq, handled_at, calls) VALUES (?1, ?2, ?3)", (row, at, calls))?;
+        Ok(())
+    }
+
+    /// Removes the oldest handled events before one, with what was done about them.
+    pub(crate) fn prune_events(&mut self, before: Seq) -> Result<(), StoreError> {
+        let first: Option<i64> =
+            self.conn.prepare_cached("SELECT min(seq) FROM handled")?.query_one([], |row| row.get(0))?;
+        let Some(first) = first else { return Ok(()) };
+        let end = stored_seq(before)?.min(first.saturating_add(PRUNE_ROWS.into()));
+        for (key, sql) in [
+            (LAST_SEQ, "SELECT coalesce(max(seq), 0) FROM events"),
+            (LAST_ACT, "SELECT coalesce(max(number), 0) FROM outbox"),
+        ] {
+            let last: i64 = self.conn.prepare_cached(sql)?.query_one([], |row| row.get(0))?;
+            if last > 0 {
+                self.raise_meta(key, last)?;
+            }
+        }
+        self.run(
+            "DELETE FROM outbox WHERE cause IN (SELECT seq FROM handled WHERE seq < ?1)
+             AND state NOT IN ('decided', 'sending')",
+            [end],
+        )?;
+        self.run("DELETE FROM events WHERE seq IN (SELECT seq FROM handled WHERE seq < ?1)", [end])?;
+        self.run("DELETE FROM handled WHERE seq < ?1", [end])?;
+        Ok(())
+    }
+
+    fn raise_meta(&mut self, key: &str, number: i64) -> Result<(), StoreError> {
+        self.run(
+            "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE
+             SET value = max(CAST(value AS INTEGER), CAST(excluded.value AS INTEGER))",
+            (key, number.to_string()),
+        )?;
+        Ok(())
+    }
+}

@@ -1,0 +1,38 @@
+//! All the store's limits and times, and the reasons for them.
+
+use std::time::Duration;
+
+/// Batches in one transaction. Past a few hundred a commit's own cost is spread thin enough; more would
+/// only let the first of them wait longer.
+pub(crate) const GROUP_BATCHES: usize = 1_000;
+
+/// Bytes in one transaction, so that the write-ahead log is not blown up by one commit.
+pub(crate) const GROUP_BYTES: usize = 4 * 1024 * 1024;
+
+/// How long SQLite itself waits for a lock before it says busy; it polls, so longer is not slower.
+pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(5);
+
+/// How often the writer waits so: a minute, in which a person at a `sqlite3` prompt can notice the warnings.
+pub(crate) const LOCK_TRIES: u32 = 12;
+
+/// Pages of the write-ahead log before it is folded into the database: 16 MiB. SQLite's own 4 MiB would
+/// have every full group pay for a checkpoint.
+pub(crate) const CHECKPOINT_PAGES: i64 = 4_000;
+
+/// The write-ahead log's file is cut back to this after a checkpoint.
+pub(crate) const LOG_BYTES: i64 = 64 * 1024 * 1024;
+
+/// The writer's page cache in KiB: the inner pages of the tables and the busy leaves of `kv`.
+pub(crate) const WRITER_CACHE_KIB: i64 = 16 * 1024;
+
+/// Statements that a connection keeps compiled; there are fewer than this.
+pub(crate) const STATEMENTS: usize = 64;
+
+/// Idle read connections that a store keeps for occasional readers.
+pub(crate) const IDLE_READERS: usize = 4;
+
+/// Waiting events that recovery holds in memory at a time.
+pub(crate) const RECOVERY_PAGE: u32 = 256;
+
+/// Rows removed in one batch when old ones are pruned, so that no event waits long behind them.
+pub(crate) const PRUNE_ROWS: u32 = 1_000;

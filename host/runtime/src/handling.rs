@@ -97,7 +97,7 @@ impl Handling {
         let mut spent = Duration::ZERO;
         for live in rules.route(event) {
             let view =
-                StateView::new(self.uncommitted.clone(), reader.clone(), live.script.name.clone(), &address, event.time);
+                StateView::new(self.uncommitted.clone(), reader.clone(), live.script.name.clone(), &address);
             let state = view.call();
             let report = if spent > limits::CHAIN_DEADLINE {
                 let most = limits::CHAIN_DEADLINE.as_millis();

@@ -175,6 +175,7 @@ impl Host {
         let watch = load_scripts(&catalog)?;
 
         for event in recovery.unhandled {
+            let event = event?;
             if let Some(account) = accounts.get(event.account.as_str()) {
                 account.keep_recovered(Arc::new(event));
             }
@@ -287,12 +288,12 @@ impl Host {
         let audit = AuditEntry {
             at: now,
             actor: by.to_string(),
-            action: name.to_owned(),
-            address: act.address(),
+            what: "granted".to_owned(),
+            script: None,
+            address: Some(act.address()),
             seq: None,
-            act: Some(act.number),
-            verdict: "granted".to_owned(),
-            text: String::new(),
+            code: None,
+            text: format!("{name} (act {})", act.number),
         };
         let batch = Batch::from(vec![Write::OutboxDecided(act.clone()), Write::Audit(audit)]);
         let delivery = outbox.clone();
@@ -346,7 +347,7 @@ impl Host {
     /// What an account did since it was reset, in the order it was done.
     pub async fn outbox(&self, account: &Account) -> Result<Vec<OutboxEntry>, HostError> {
         let name = account.name().clone();
-        let rows = self.read(move |reader| reader.outbox_done(&name)).await?;
+        let rows = self.read(move |reader| reader.outbox_done(&name, 0, u32::MAX)).await?;
         Ok(rows.iter().map(|row| OutboxEntry::of(&row.act)).collect())
     }
 

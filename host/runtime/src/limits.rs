@@ -52,12 +52,6 @@ pub const CPU_WINDOW_MS: i64 = 10_000;
 /// CPU time that a script may use in [`CPU_WINDOW_MS`]: 5 % of one core (design invariant 3).
 pub const CPU_BUDGET: Duration = Duration::from_millis(500);
 
-/// Bytes of a kv key. Long enough for any id with a prefix.
-pub const KV_KEY_BYTES: usize = 512;
-
-/// Bytes of a kv value. State, not storage.
-pub const KV_VALUE_BYTES: usize = 64 * 1024;
-
 /// Times that an event is run again because another one changed what it read in kv-shared.
 pub const SHARED_RETRIES: usize = 16;
 

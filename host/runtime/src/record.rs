@@ -105,15 +105,18 @@ pub(crate) fn audit(
     let (word, act, text) = parts(verdict);
     let plain = matches!(verdict, Verdict::Granted(_)) && matches!(action, "reply" | "send" | "send-media");
     (!plain && !matches!(verdict, Verdict::Stop)).then(|| {
+        let refused = matches!(verdict, Verdict::Refused(_));
+        let reason = text.map(|text| format!(": {text}")).unwrap_or_default();
+        let number = act.map(|act| format!(" (act {act})")).unwrap_or_default();
         Write::Audit(AuditEntry {
             at,
             actor: actor.to_string(),
-            action: action.to_owned(),
-            address: event.address(),
+            what: if refused { "refused" } else { word }.to_owned(),
+            script: actor.script().cloned(),
+            address: Some(event.address()),
             seq: Some(event.seq),
-            act,
-            verdict: word.to_owned(),
-            text: text.unwrap_or_default(),
+            code: refused.then(|| word.to_owned()),
+            text: format!("{action}{number}{reason}"),
         })
     })
 }

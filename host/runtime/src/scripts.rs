@@ -151,7 +151,7 @@ impl Catalog {
         files.sort();
         for (stem, path) in files {
             let bytes = match stem.parse::<ScriptName>() {
-                Ok(_) => self.read(&path),
+                Ok(name) => self.read(&name, &path),
                 Err(error) => Found::Wrong(wrong_name(&stem, &error.to_string())),
             };
             found.insert(stem, bytes);
@@ -159,8 +159,8 @@ impl Catalog {
         Ok(found)
     }
 
-    fn read(&self, path: &Path) -> Found {
-        let most = self.engine.component_bytes();
+    fn read(&self, name: &ScriptName, path: &Path) -> Found {
+        let most = self.sources.setups.get(name).map_or(Limits::default().component, |setup| setup.limits.component);
         let too_large = |size: u64| {
             Found::Wrong(Refusal::new(Code::LimitSize, format!("the component has {size} bytes, more than {most}")))
         };

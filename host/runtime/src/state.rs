@@ -9,13 +9,11 @@ use mynah_engine::{HostServices, KvRefusal, KvScope, KvValue, ServiceError};
 use mynah_model::address::Address;
 use mynah_model::clock::UnixMs;
 use mynah_model::names::ScriptName;
-use mynah_store::{KvRow, Reader, Write};
+use mynah_store::{KvRow, Reader, SHARED_SCOPE, Write};
 use parking_lot::Mutex;
 
-use crate::limits;
-
-/// The scope of what all chats of a script share.
-const SHARED: &str = "*";
+/// The time for reading rows whether they have expired or not: the engine decides that, by the event's time.
+const EVER: UnixMs = UnixMs::MIN;
 
 /// A script's keys in one scope.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -46,7 +44,7 @@ pub(crate) struct CallState {
 
 enum SharedRead {
     Key(String, Option<KvValue>),
-    List { prefix: String, after: Option<String>, limit: u32, found: Vec<(String, String)> },
+    List { prefix: String, after: Option<String>, limit: u32, found: Vec<(String, KvValue)> },
 }
 
 impl CallState {
@@ -61,7 +59,6 @@ pub(crate) struct StateView {
     reader: SharedReader,
     script: ScriptName,
     chat: Arc<str>,
-    now: UnixMs,
     call: Arc<Mutex<CallState>>,
 }
 
@@ -71,10 +68,9 @@ impl StateView {
         reader: SharedReader,
         script: ScriptName,
         address: &Address,
-        now: UnixMs,
     ) -> Self {
         let chat = address.to_string().into();
-        Self { uncommitted, reader, script, chat, now, call: Arc::default() }
+        Self { uncommitted, reader, script, chat, call: Arc::default() }
     }
 
     /// What the call does is seen through this, also after the view is gone.
@@ -85,7 +81,7 @@ impl StateView {
     fn namespace(&self, scope: KvScope) -> Namespace {
         let scope = match scope {
             KvScope::Chat => self.chat.clone(),
-            KvScope::Shared => SHARED.into(),
+            KvScope::Shared => SHARED_SCOPE.into(),
         };
         Namespace { script: self.script.clone(), scope }
     }
@@ -106,14 +102,6 @@ impl HostServices for StateView {
     }
 
     fn kv_put(&mut self, scope: KvScope, key: &str, value: Option<KvValue>) -> Result<(), KvRefusal> {
-        if key.is_empty() || key.len() > limits::KV_KEY_BYTES {
-            let most = limits::KV_KEY_BYTES;
-            return Err(KvRefusal::TooLarge(format!("a key has 1 to {most} bytes, not {}", key.len())));
-        }
-        if let Some(value) = value.as_ref().filter(|value| value.value.len() > limits::KV_VALUE_BYTES) {
-            let most = limits::KV_VALUE_BYTES;
-            return Err(KvRefusal::TooLarge(format!("a value has at most {most} bytes, not {}", value.value.len())));
-        }
         self.call.lock().writes.insert((scope, key.to_owned()), value);
         Ok(())
     }
@@ -124,7 +112,7 @@ impl HostServices for StateView {
         prefix: &str,
         after: Option<&str>,
         limit: u32,
-    ) -> Result<Vec<(String, String)>, ServiceError> {
+    ) -> Result<Vec<(String, KvValue)>, ServiceError> {
         let mut call = self.call.lock();
         let found = self.uncommitted.list(&self.namespace(scope), prefix, after, limit, &self.reader, &call.writes, scope)?;
         if scope == KvScope::Shared {
@@ -145,8 +133,8 @@ impl Uncommitted {
             return Ok(value.clone());
         }
         // What was pending a moment ago is committed before it is taken out, so it is found here.
-        let row = reader.lock().kv_get(&namespace.script, &namespace.scope, key).map_err(service_error)?;
-        Ok(row.map(|row| KvValue { value: row.value, expires_at: row.expires_at }))
+        let row = reader.lock().kv_get(&namespace.script, &namespace.scope, key, EVER).map_err(service_error)?;
+        Ok(row.map(of_row))
     }
 
     #[expect(clippy::too_many_arguments, reason = "the arguments of a list, and the three layers it is made of")]
@@ -159,18 +147,18 @@ impl Uncommitted {
         reader: &SharedReader,
         writes: &BTreeMap<(KvScope, String), Option<KvValue>>,
         scope: KvScope,
-    ) -> Result<Vec<(String, String)>, ServiceError> {
+    ) -> Result<Vec<(String, KvValue)>, ServiceError> {
         let start = match after {
             Some(after) => Bound::Excluded(after.to_owned()),
             None => Bound::Included(prefix.to_owned()),
         };
-        let mut over: BTreeMap<String, Option<String>> = BTreeMap::new();
+        let mut over: BTreeMap<String, Option<KvValue>> = BTreeMap::new();
         let range = (start, Bound::Unbounded);
         if let Some(keys) = self.pending.lock().get(namespace) {
             over.extend(
                 keys.range::<String, _>(range.clone())
                     .take_while(|(key, _)| key.starts_with(prefix))
-                    .map(|(key, (value, _))| (key.clone(), value.as_ref().map(|value| value.value.clone()))),
+                    .map(|(key, (value, _))| (key.clone(), value.clone())),
             );
         }
         let scoped = |key: Bound<String>| match key {
@@ -182,16 +170,16 @@ impl Uncommitted {
             writes
                 .range((scoped(range.0), Bound::Unbounded))
                 .take_while(|((of, key), _)| *of == scope && key.starts_with(prefix))
-                .map(|((_, key), value)| (key.clone(), value.as_ref().map(|value| value.value.clone()))),
+                .map(|((_, key), value)| (key.clone(), value.clone())),
         );
         // As many more rows as may be hidden by removals above them.
         let wanted = limit.saturating_add(u32::try_from(over.len()).unwrap_or(u32::MAX));
         let rows = reader
             .lock()
-            .kv_list(&namespace.script, &namespace.scope, prefix, after, wanted)
+            .kv_list(&namespace.script, &namespace.scope, prefix, after, wanted, EVER)
             .map_err(service_error)?;
-        let mut merged: BTreeMap<String, Option<String>> =
-            rows.into_iter().map(|(key, value)| (key, Some(value))).collect();
+        let mut merged: BTreeMap<String, Option<KvValue>> =
+            rows.into_iter().map(|(key, row)| (key, Some(of_row(row)))).collect();
         merged.extend(over);
         let found = merged.into_iter().filter_map(|(key, value)| Some((key, value?)));
         Ok(found.take(usize::try_from(limit).unwrap_or(usize::MAX)).collect())
@@ -204,7 +192,7 @@ impl Uncommitted {
         call: &CallState,
         reader: &SharedReader,
     ) -> Result<bool, ServiceError> {
-        let namespace = Namespace { script: script.clone(), scope: SHARED.into() };
+        let namespace = Namespace { script: script.clone(), scope: SHARED_SCOPE.into() };
         for read in &call.shared_reads {
             let same = match read {
                 SharedRead::Key(key, seen) => self.get(&namespace, key, reader)? == *seen,
@@ -230,7 +218,7 @@ impl Uncommitted {
         let mut pending = self.pending.lock();
         let mut writes = Vec::with_capacity(call.writes.len());
         for ((scope, key), value) in call.writes {
-            let scope = if scope == KvScope::Shared { SHARED.into() } else { chat.clone() };
+            let scope = if scope == KvScope::Shared { SHARED_SCOPE.into() } else { chat.clone() };
             writes.push(Write::KvPut {
                 script: script.clone(),
                 scope: scope.as_ref().to_owned(),
@@ -257,6 +245,10 @@ impl Uncommitted {
             }
         }
     }
+}
+
+fn of_row(row: KvRow) -> KvValue {
+    KvValue { value: row.value, expires_at: row.expires_at }
 }
 
 fn service_error(error: mynah_store::StoreError) -> ServiceError {

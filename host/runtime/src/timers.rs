@@ -16,14 +16,13 @@ use mynah_model::event::{Event, EventBody};
 use mynah_model::names::ScriptName;
 use mynah_model::refusal::{Code, Refusal};
 use mynah_networks::network::{Consequence, Happening};
-use mynah_store::{CronRule, Timer, Write};
+use mynah_store::{Timer, Write};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::accounts::Accounts;
 use crate::intake::Intake;
 use crate::limits;
-use crate::outbox::chat_at;
 use crate::waiting::Waiting;
 
 /// What makes a timer itself: script, chat and tag.
@@ -79,13 +78,10 @@ impl Timers {
         payload: Option<String>,
     ) -> Result<Write, Refusal> {
         let address = event.address();
-        let (due, cron) = match when {
-            When::AfterMs(after) => (event.time.saturating_add(i64::try_from(after).unwrap_or(i64::MAX)), None),
-            When::At(at) => (at, None),
-            When::Cron { pattern, zone } => {
-                let rule = CronRule { pattern, zone };
-                (next_firing(&rule, event.time)?, Some(rule))
-            }
+        let due = match &when {
+            When::AfterMs(after) => event.time.saturating_add(i64::try_from(*after).unwrap_or(i64::MAX)),
+            When::At(at) => *at,
+            When::Cron { pattern, zone } => next_firing(pattern, zone.as_deref(), event.time)?,
             When::Other { kind, .. } => {
                 return Err(Refusal::new(Code::Unsupported, format!("there are no timers of kind `{kind}`")));
             }
@@ -98,9 +94,10 @@ impl Timers {
             address,
             tag,
             due,
-            cron,
+            when,
             payload,
-            cause: Some(event.seq),
+            chat: event.chat.clone(),
+            cause: event.seq,
             depth: event.depth,
         };
         let mut timers = self.due.lock();
@@ -152,13 +149,16 @@ impl Timers {
         let removed =
             Write::TimerRemoved { script: timer.script.clone(), address: timer.address.clone(), tag: timer.tag.clone() };
         // A host that was down fires a recurring timer once for all the times it missed.
-        let next = timer.cron.as_ref().and_then(|rule| match next_firing(rule, now) {
-            Ok(due) => Some(Timer { due, ..timer.clone() }),
-            Err(error) => {
-                tracing::warn!(script = %timer.script, tag = timer.tag, %error, "a recurring timer ends");
-                None
-            }
-        });
+        let next = match &timer.when {
+            When::Cron { pattern, zone } => match next_firing(pattern, zone.as_deref(), now) {
+                Ok(due) => Some(Timer { due, ..timer.clone() }),
+                Err(error) => {
+                    tracing::warn!(script = %timer.script, tag = timer.tag, %error, "a recurring timer ends");
+                    None
+                }
+            },
+            _ => None,
+        };
         let write = next.clone().map_or(removed, Write::TimerSet);
         if let Some(next) = next {
             self.due.lock().put(next);
@@ -166,14 +166,14 @@ impl Timers {
         let Some(account) = accounts.get(timer.address.account.as_str()) else { return };
         let happening = Happening {
             time: now,
-            chat: chat_at(&timer.address, &account.roster()),
+            chat: timer.chat.clone(),
             body: EventBody::TimerFired {
                 script: timer.script.clone(),
                 tag: timer.tag.clone(),
                 due: timer.due,
                 payload: timer.payload.clone(),
             },
-            consequence: Some(Consequence { cause: timer.cause, depth: timer.depth, by_script: Some(timer.script) }),
+            consequence: Some(Consequence { cause: Some(timer.cause), depth: timer.depth, by_script: Some(timer.script) }),
             attrs: Attrs::new(),
         };
         if intake.record(&account, vec![happening], vec![write]).await.is_err() {
@@ -188,20 +188,19 @@ fn key_of(timer: &Timer) -> Key {
 
 /// Whether a recurring time can be used.
 pub(crate) fn check_cron(pattern: &str, zone: Option<&str>) -> Result<(), Refusal> {
-    let rule = CronRule { pattern: pattern.to_owned(), zone: zone.map(str::to_owned) };
-    let first = next_firing(&rule, 0)?;
-    let second = next_firing(&rule, first)?;
+    let first = next_firing(pattern, zone, 0)?;
+    let second = next_firing(pattern, zone, first)?;
     if second - first < limits::CRON_MIN_INTERVAL_MS {
         return Err(Refusal::new(Code::ActionInvalid, "a recurring timer fires at most once a second"));
     }
     Ok(())
 }
 
-fn next_firing(rule: &CronRule, after: UnixMs) -> Result<UnixMs, Refusal> {
+fn next_firing(pattern: &str, zone: Option<&str>, after: UnixMs) -> Result<UnixMs, Refusal> {
     let wrong = |text: String| Refusal::new(Code::ActionInvalid, text);
-    let cron = Cron::from_str(&rule.pattern)
-        .map_err(|error| wrong(format!("`{}` is not a cron pattern: {error}", rule.pattern)))?;
-    let zone = rule.zone.as_deref().unwrap_or("UTC");
+    let cron =
+        Cron::from_str(pattern).map_err(|error| wrong(format!("`{pattern}` is not a cron pattern: {error}")))?;
+    let zone = zone.unwrap_or("UTC");
     let zone: Tz =
         zone.parse().map_err(|_| wrong(format!("`{zone}` is not a time zone; an example is `Asia/Shanghai`")))?;
     let after = DateTime::<Utc>::from_timestamp_millis(after)
@@ -209,7 +208,7 @@ fn next_firing(rule: &CronRule, after: UnixMs) -> Result<UnixMs, Refusal> {
         .with_timezone(&zone);
     cron.find_next_occurrence(&after, false)
         .map(|next| next.timestamp_millis())
-        .map_err(|error| wrong(format!("`{}` never comes: {error}", rule.pattern)))
+        .map_err(|error| wrong(format!("`{pattern}` never comes: {error}")))
 }
 
 #[cfg(test)]
@@ -218,9 +217,8 @@ mod tests {
 
     #[test]
     fn cron_knows_time_zones() {
-        let rule = |zone: Option<&str>| CronRule { pattern: "0 9 * * *".into(), zone: zone.map(str::to_owned) };
-        assert_eq!(next_firing(&rule(None), 0), Ok(9 * 3_600_000));
-        assert_eq!(next_firing(&rule(Some("Asia/Shanghai")), 0), Ok(3_600_000));
+        assert_eq!(next_firing("0 9 * * *", None, 0), Ok(9 * 3_600_000));
+        assert_eq!(next_firing("0 9 * * *", Some("Asia/Shanghai"), 0), Ok(3_600_000));
     }
 
     #[test]

@@ -1,1 +1,15 @@
-//! .
+//! Drivers that speak chat protocols. The runtime runs one for each account, behind the [`Network`] trait.
+//!
+//! A driver turns acts into what its protocol wants and what its protocol says into happenings. It knows no
+//! script, no journal and no HTTP API.
+//!
+//! # Layout
+//! - [`network`]: the trait, what a driver is given and what it reports
+//! - [`sim`]: the embedded network: people who can be made to talk, and no connection to anywhere
+//! - [`roster_file`]: a roster as a JSON file in the HTTP API's own shape
+
+pub mod network;
+pub mod roster_file;
+pub mod sim;
+
+pub use network::{Boxed, Closed, Consequence, Happening, Network, NetworkError, Receipt, Redelivery, Sink};

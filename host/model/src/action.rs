@@ -4,7 +4,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Attrs;
 use crate::address::{Address, ChatKind};
 use crate::clock::UnixMs;
 use crate::message::{Media, MessageSource, Segment};

@@ -7,6 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use mynah_engine::Engine;
 use mynah_model::action::{Action, ActionBody, Actor, Outcome, Target};
+use mynah_model::address::Address;
 use mynah_model::clock::Clock;
 use mynah_model::event::{AccountState, Event};
 use mynah_model::names::{AccountName, ActNumber, Seq};
@@ -64,9 +65,6 @@ pub enum HostError {
         /// Its network.
         network: &'static str,
     },
-    /// The embedded network did not do it.
-    #[error(transparent)]
-    Sim(#[from] mynah_networks::sim::SimError),
 }
 
 /// An account to be run.
@@ -175,7 +173,14 @@ impl Host {
         let watch = load_scripts(&catalog)?;
 
         for event in recovery.unhandled {
-            let event = event?;
+            let event = match event {
+                Ok(event) => event,
+                Err(error @ StoreError::Unreadable { .. }) => {
+                    tracing::error!(%error, "an event of an earlier run is left out");
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
             if let Some(account) = accounts.get(event.account.as_str()) {
                 account.keep_recovered(Arc::new(event));
             }
@@ -325,7 +330,7 @@ impl Host {
     }
 
     /// Events from the journal: those with numbers from `from` on, at most `limit`, oldest first.
-    pub async fn events(&self, from: Seq, limit: usize) -> Result<Vec<Arc<Event>>, HostError> {
+    pub async fn events(&self, from: Seq, limit: u32) -> Result<Vec<Arc<Event>>, HostError> {
         let events = self.read(move |reader| reader.events(from, limit)).await?;
         Ok(events.into_iter().map(Arc::new).collect())
     }
@@ -356,7 +361,7 @@ impl Host {
         let Some(sim) = account.sim() else {
             return Err(HostError::NotSim { account: account.name().clone(), network: account.network() });
         };
-        sim.reset().await?;
+        sim.reset().await;
         let reset = Write::AccountReset { account: account.name().clone(), at: self.inner.waiting.now() };
         Ok(self.inner.store.write_durable(Batch::from(reset)).await?)
     }
@@ -373,6 +378,12 @@ impl Host {
     pub fn is_ready(&self) -> bool {
         let settled = [AccountState::Running, AccountState::Stop, AccountState::Scaning, AccountState::Confirming];
         self.inner.accounts.all().iter().all(|account| settled.contains(&account.state()))
+    }
+
+    /// Resolves when a chat has room for one more event. Callers that cannot wait for ever wait here, before
+    /// they bring the event: a report that is under way is not given up.
+    pub async fn room(&self, address: &Address) {
+        self.inner.scheduler.room(address).await;
     }
 
     /// Resolves when every event that was numbered before the call is handled.

@@ -1,0 +1,156 @@
+//! Pattern tables, done the simple way: one row after the other. The host compiles them instead, and finds
+//! the same.
+
+use regex::RegexBuilder;
+use serde_json::{Map, Value};
+
+use crate::types::Match;
+
+/// All rows that occur in a text, each once, by where they begin.
+pub(super) fn find(table: &Value, text: &str) -> Result<Vec<Match>, String> {
+    let rows = table.as_array().ok_or("a table is a list of rows")?;
+    let text = Folded::new(text);
+    let mut found = Vec::new();
+    for (row, number) in rows.iter().zip(0..) {
+        let (way, pattern) = read(row).map_err(|error| format!("row {number}: {error}"))?;
+        if let Some((start, end)) = text.find(&way).map_err(|error| format!("row {number}: {error}"))? {
+            let value = rest_of(row).to_string();
+            found.push(Match { start: place(start), end: place(end), row: number, pattern, value });
+        }
+    }
+    found.sort_by_key(|found| (found.start, found.row));
+    Ok(found)
+}
+
+/// How a row is looked for.
+enum Way {
+    /// The whole text, but for spaces around it.
+    Exact(String),
+    Contains(String),
+    Regex(String),
+}
+
+/// A row's way, and its pattern as written.
+fn read(row: &Value) -> Result<(Way, String), String> {
+    let wrong = || "a row is a text, or a table with one of `exact`, `contains` or `regex`".to_owned();
+    if let Some(word) = row.as_str() {
+        return Ok((Way::Contains(fold(word)), word.to_owned()));
+    }
+    let row = row.as_object().ok_or_else(wrong)?;
+    let text = |key| row.get(key).and_then(Value::as_str);
+    match (text("exact"), text("contains"), text("regex")) {
+        (Some(word), None, None) => Ok((Way::Exact(fold(word).trim().into()), word.into())),
+        (None, Some(word), None) => Ok((Way::Contains(fold(word)), word.into())),
+        (None, None, Some(regex)) => Ok((Way::Regex(regex.into()), regex.into())),
+        _ => Err(wrong()),
+    }
+}
+
+/// A row's value: what it has beside its pattern.
+fn rest_of(row: &Value) -> Value {
+    let rest = row.as_object().into_iter().flatten();
+    let rest: Map<_, _> = rest
+        .filter(|(key, _)| !matches!(key.as_str(), "exact" | "contains" | "regex"))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    if rest.is_empty() { Value::Null } else { Value::Object(rest) }
+}
+
+/// A text without what people vary to slip past a table, and where its bytes were.
+struct Folded {
+    text: String,
+    /// For each byte of `text`, and for its end, the place in the original.
+    places: Vec<usize>,
+}
+
+impl Folded {
+    fn new(original: &str) -> Self {
+        let mut folded = Self { text: String::new(), places: Vec::new() };
+        for (at, character) in original.char_indices() {
+            for character in fold_char(character) {
+                folded.text.push(character);
+                folded.places.resize(folded.text.len(), at);
+            }
+        }
+        folded.places.push(original.len());
+        folded
+    }
+
+    /// Where in the original it occurs first.
+    fn find(&self, way: &Way) -> Result<Option<(usize, usize)>, String> {
+        let range = match way {
+            Way::Exact(word) => {
+                let start = self.text.len() - self.text.trim_start().len();
+                (self.text.trim() == word).then_some(start..start + word.len())
+            }
+            Way::Contains(word) => self.text.find(word).map(|start| start..start + word.len()),
+            Way::Regex(regex) => {
+                let regex = RegexBuilder::new(regex).case_insensitive(true).build();
+                regex.map_err(|error| error.to_string())?.find(&self.text).map(|found| found.range())
+            }
+        };
+        Ok(range.and_then(|range| Some((*self.places.get(range.start)?, *self.places.get(range.end)?))))
+    }
+}
+
+fn fold(text: &str) -> String {
+    text.chars().flat_map(fold_char).collect()
+}
+
+/// Narrow, lower case, and nothing for what is not seen.
+fn fold_char(character: char) -> impl Iterator<Item = char> {
+    let narrow = match character {
+        '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FEFF}' | '\u{00AD}' => None,
+        '\u{3000}' => Some(' '),
+        '\u{FF01}'..='\u{FF5E}' => char::from_u32(u32::from(character) - 0xFEE0),
+        other => Some(other),
+    };
+    narrow.into_iter().flat_map(char::to_lowercase)
+}
+
+fn place(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn rows_are_found_in_any_spelling_and_in_the_order_of_the_text() {
+        let table =
+            json!([{ "regex": "v\\s*x\\d+", "why": 1 }, "加微信", { "exact": "hi" }, { "contains": "Free" }]);
+        let text = "ＦＲＥＥ 加\u{200B}微信 VX12";
+        let found = find(&table, text).unwrap();
+        let seen: Vec<_> = found
+            .iter()
+            .map(|found| (found.row, &text[found.start as usize..found.end as usize], found.value.as_str()))
+            .collect();
+        assert_eq!(
+            seen,
+            [(3, "ＦＲＥＥ", "null"), (1, "加\u{200B}微信", "null"), (0, "VX12", "{\"why\":1}")]
+        );
+    }
+
+    #[test]
+    fn exact_is_the_whole_text() {
+        let table = json!([{ "exact": "Hi" }]);
+        assert_eq!(find(&table, "  hi ").unwrap().len(), 1);
+        assert!(find(&table, "hi there").unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_bad_row_is_named() {
+        for (table, part) in [
+            (json!({}), "a list of rows"),
+            (json!(["a", { "reply": "b" }]), "row 1"),
+            (json!([{ "exact": "a", "regex": "b" }]), "row 0"),
+            (json!([{ "regex": "(" }]), "row 0"),
+        ] {
+            let error = find(&table, "a").unwrap_err();
+            assert!(error.contains(part), "{error}");
+        }
+    }
+}

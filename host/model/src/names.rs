@@ -156,7 +156,8 @@ impl TryFrom<String> for ReleaseId {
     fn try_from(text: String) -> Result<Self, NameError> {
         let mut bytes = [0u8; 32];
         let digits = text.as_bytes().chunks_exact(2);
-        let wrong = || NameError { what: "release", given: text.chars().take(80).collect(), rule: "64 hex digits" };
+        let wrong =
+            || NameError { what: "release", given: text.chars().take(80).collect(), rule: "64 hex digits" };
         if text.len() != 64 {
             return Err(wrong());
         }

@@ -220,8 +220,9 @@ impl<T: Keyed> Table<T> {
     pub fn remove(&mut self, key: &str) -> Option<Arc<T>> {
         let place = *self.index.get(key)?;
         let row = self.rows.remove(place);
-        self.index =
-            Arc::new(self.rows.iter().enumerate().map(|(place, row)| (row.key().to_owned(), place)).collect());
+        self.index = Arc::new(
+            self.rows.iter().enumerate().map(|(place, row)| (row.key().to_owned(), place)).collect(),
+        );
         Some(row)
     }
 }

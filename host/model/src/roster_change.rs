@@ -240,11 +240,7 @@ mod tests {
             members: ["me", "a"].into_iter().map(person).collect(),
             ..Group::default()
         };
-        Roster {
-            user: Arc::new(person("me")),
-            groups: [group].into_iter().collect(),
-            ..Roster::default()
-        }
+        Roster { user: Arc::new(person("me")), groups: [group].into_iter().collect(), ..Roster::default() }
     }
 
     fn chat() -> Chat {

@@ -22,8 +22,15 @@ pub struct Budgets {
 }
 
 impl Budgets {
-    /// Takes one of a script's budget; whether there was one left. A changed rate begins with a full bucket.
-    pub fn take(&self, script: &ScriptName, kind: &'static str, rate: Rate, now: UnixMs) -> bool {
+    /// Takes so many of a script's budget; whether there were as many left. A changed rate begins with a full bucket.
+    pub fn take(
+        &self,
+        script: &ScriptName,
+        kind: &'static str,
+        rate: Rate,
+        count: usize,
+        now: UnixMs,
+    ) -> bool {
         let full = i64::from(rate.count) * rate.per_ms;
         let mut buckets = self.buckets.lock();
         let bucket = buckets.entry((script.clone(), kind)).or_insert(Bucket { level: full, at: now, rate });
@@ -33,10 +40,11 @@ impl Budgets {
         let elapsed = (now - bucket.at).clamp(0, rate.per_ms);
         bucket.level = (bucket.level + elapsed * i64::from(rate.count)).min(full);
         bucket.at = bucket.at.max(now);
-        if bucket.level < rate.per_ms {
+        let wanted = i64::try_from(count).unwrap_or(i64::MAX).saturating_mul(rate.per_ms);
+        if bucket.level < wanted {
             return false;
         }
-        bucket.level -= rate.per_ms;
+        bucket.level -= wanted;
         true
     }
 }
@@ -50,7 +58,7 @@ mod tests {
         let budgets = Budgets::default();
         let script = "a".parse().unwrap();
         let rate: Rate = "2/min".parse().unwrap();
-        let take = |now| budgets.take(&script, "kick", rate, now);
+        let take = |now| budgets.take(&script, "kick", rate, 1, now);
         assert!(take(0) && take(0) && !take(0));
         assert!(!take(29_999));
         assert!(take(30_000) && !take(30_000));
@@ -59,8 +67,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_asked_for_together_is_given_together_or_not_at_all() {
+        let budgets = Budgets::default();
+        let script = "a".parse().unwrap();
+        let take = |count| budgets.take(&script, "kick", "3/h".parse().unwrap(), count, 0);
+        assert!(take(2) && !take(2) && take(1));
+    }
+
+    #[test]
     fn a_rate_of_zero_allows_nothing() {
         let budgets = Budgets::default();
-        assert!(!budgets.take(&"a".parse().unwrap(), "kick", "0/min".parse().unwrap(), 0));
+        assert!(!budgets.take(&"a".parse().unwrap(), "kick", "0/min".parse().unwrap(), 1, 0));
     }
 }

@@ -101,7 +101,10 @@ impl Handling {
             let state = view.call();
             let report = if spent > limits::CHAIN_DEADLINE {
                 let most = limits::CHAIN_DEADLINE.as_millis();
-                Err(Refusal::new(Code::LimitDeadline, format!("the scripts before it used more than {most} ms together")))
+                Err(Refusal::new(
+                    Code::LimitDeadline,
+                    format!("the scripts before it used more than {most} ms together"),
+                ))
             } else {
                 live.health.admit(self.waiting.now())
             };
@@ -111,7 +114,10 @@ impl Handling {
             });
             let stops = report.as_ref().is_ok_and(|report| {
                 spent += report.cpu;
-                report.result.as_ref().is_ok_and(|actions| actions.iter().any(|action| action.body == ActionBody::Stop))
+                report
+                    .result
+                    .as_ref()
+                    .is_ok_and(|actions| actions.iter().any(|action| action.body == ActionBody::Stop))
             });
             called.push(Called { live: live.clone(), report, state });
             if stops {
@@ -173,7 +179,8 @@ impl Handling {
         for act in &decision.acts {
             self.outbox.expect(act);
         }
-        let (uncommitted, outbox, records) = (self.uncommitted.clone(), self.outbox.clone(), self.records.clone());
+        let (uncommitted, outbox, records) =
+            (self.uncommitted.clone(), self.outbox.clone(), self.records.clone());
         let (acts, told, seq) = (decision.acts, decision.told, event.seq);
         self.store.write(Batch::from(decision.writes), move |result| {
             uncommitted.settle(&keys, ticket);
@@ -249,7 +256,8 @@ impl Handling {
                 Verdict::Granted(act) => decision.acts.push(act),
                 Verdict::DryRun(act) => {
                     if act.tell_result {
-                        let text = Refusal::new(Code::GrantMissing, "the script runs dry: noted down and not done");
+                        let text =
+                            Refusal::new(Code::GrantMissing, "the script runs dry: noted down and not done");
                         decision.told.push((act, Outcome::DryRun, text));
                     }
                 }
@@ -259,7 +267,9 @@ impl Handling {
                         Err(refusal) => tracing::warn!(script = %script.name, seq = %event.seq, "{refusal}"),
                     }
                 }
-                Verdict::Cancel { tag } => decision.writes.extend(self.timers.cancel(&script.name, address, &tag)),
+                Verdict::Cancel { tag } => {
+                    decision.writes.extend(self.timers.cancel(&script.name, address, &tag))
+                }
                 Verdict::Stop => {}
                 Verdict::Refused(refusal) => {
                     tracing::info!(script = %script.name, seq = %event.seq, action = name, code = %refusal.code, "action refused: {}", refusal.text);

@@ -54,7 +54,10 @@ impl Health {
                 let seconds = (until - now).max(0) / 1_000;
                 return Err(Refusal::new(
                     Code::ScriptBreaker,
-                    format!("the script failed {} times in a row of events and rests {seconds} s more", limits::BREAKER_FAULTS),
+                    format!(
+                        "the script failed {} times in a row of events and rests {seconds} s more",
+                        limits::BREAKER_FAULTS
+                    ),
                 ));
             }
             state.trying = true;
@@ -67,7 +70,11 @@ impl Health {
             state.counters.skipped += 1;
             let error = Refusal::new(
                 Code::BudgetCpu,
-                format!("the script used more than {} ms of CPU time in {} s", limits::CPU_BUDGET.as_millis(), limits::CPU_WINDOW_MS / 1_000),
+                format!(
+                    "the script used more than {} ms of CPU time in {} s",
+                    limits::CPU_BUDGET.as_millis(),
+                    limits::CPU_WINDOW_MS / 1_000
+                ),
             );
             state.counters.last_error = Some(error.to_string());
             return Err(error);
@@ -101,7 +108,8 @@ impl Health {
         let opens = was_trying
             || (state.resting_until.is_none() && state.recent_faults.len() >= limits::BREAKER_FAULTS);
         if opens {
-            let rest = state.rest.map_or(limits::BREAKER_REST_MS, |rest| rest * 2).min(limits::BREAKER_REST_MAX_MS);
+            let rest =
+                state.rest.map_or(limits::BREAKER_REST_MS, |rest| rest * 2).min(limits::BREAKER_REST_MAX_MS);
             state.rest = Some(rest);
             state.resting_until = Some(now + rest);
         }

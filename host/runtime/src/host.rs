@@ -156,7 +156,8 @@ impl Host {
         let waiting = Waiting::new(clock);
         let accounts = Arc::new(make_accounts(config.accounts)?);
         let rules = Arc::new(ArcSwap::from_pointee(Rules::default()));
-        let workers = config.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from));
+        let workers =
+            config.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from));
         let scheduler = Arc::new(Scheduler::new(workers));
         let intake = Arc::new(Intake::new(
             store.clone(),
@@ -165,8 +166,13 @@ impl Host {
             waiting.clone(),
             recovery.last_seq,
         ));
-        let outbox =
-            Arc::new(Outbox::new(store.clone(), accounts.clone(), intake.clone(), waiting.clone(), tasks.clone()));
+        let outbox = Arc::new(Outbox::new(
+            store.clone(),
+            accounts.clone(),
+            intake.clone(),
+            waiting.clone(),
+            tasks.clone(),
+        ));
         let timers = Arc::new(Timers::default());
         let records = Arc::new(Records::new());
         let catalog = Arc::new(Catalog::new(engine.clone(), config.scripts, rules.clone(), waiting.clone()));
@@ -257,7 +263,13 @@ impl Host {
     }
 
     /// Gates and delivers an action of an API caller or a webhook; resolves with what became of it.
-    pub async fn act(&self, account: &Account, target: Option<Target>, body: ActionBody, by: Actor) -> ActOutcome {
+    pub async fn act(
+        &self,
+        account: &Account,
+        target: Option<Target>,
+        body: ActionBody,
+        by: Actor,
+    ) -> ActOutcome {
         let now = self.inner.waiting.now();
         let name = body.name();
         let verdict = {
@@ -284,7 +296,13 @@ impl Host {
             Verdict::DryRun(_) | Verdict::Schedule { .. } | Verdict::Cancel { .. } | Verdict::Stop => {
                 let text = format!("`{name}` is for scripts only");
                 let code = mynah_model::refusal::Code::Unsupported.to_string();
-                return ActOutcome { number: None, outcome: Outcome::Unsupported, code, text, message_id: None };
+                return ActOutcome {
+                    number: None,
+                    outcome: Outcome::Unsupported,
+                    code,
+                    text,
+                    message_id: None,
+                };
             }
         };
         let outbox = &self.inner.outbox;
@@ -376,7 +394,8 @@ impl Host {
 
     /// Whether every account that should run does.
     pub fn is_ready(&self) -> bool {
-        let settled = [AccountState::Running, AccountState::Stop, AccountState::Scaning, AccountState::Confirming];
+        let settled =
+            [AccountState::Running, AccountState::Stop, AccountState::Scaning, AccountState::Confirming];
         self.inner.accounts.all().iter().all(|account| settled.contains(&account.state()))
     }
 

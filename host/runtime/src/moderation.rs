@@ -47,7 +47,10 @@ pub fn check(
     };
     let own = own_role(roster, group);
     if own.is_some_and(|role| role < Role::Admin) {
-        return Err(Refusal::new(Code::ModerationRole, "the account is neither owner nor admin of the group"));
+        return Err(Refusal::new(
+            Code::ModerationRole,
+            "the account is neither owner nor admin of the group",
+        ));
     }
     members.iter().try_for_each(|member| check_target(roster, group, own, member, may_target_admins))
 }
@@ -73,8 +76,9 @@ fn check_target(
     match target.role.unwrap_or(Role::Member) {
         Role::Owner => Err(Refusal::new(Code::ModerationTarget, "the target owns the group")),
         Role::Admin if !(may_target_admins && own == Some(Role::Owner)) => {
-            Err(Refusal::new(Code::ModerationTarget, "the target is an admin of the group")
-                .hint("`may_target = [\"admin\"]` under `[script.NAME]` allows it where the account is the owner"))
+            Err(Refusal::new(Code::ModerationTarget, "the target is an admin of the group").hint(
+                "`may_target = [\"admin\"]` under `[script.NAME]` allows it where the account is the owner",
+            ))
         }
         Role::Admin | Role::Member => Ok(()),
     }
@@ -99,7 +103,11 @@ mod tests {
             person("m", Role::Member),
         ];
         let group = Group { id: "g".into(), members: members.into_iter().collect(), ..Group::default() };
-        Roster { user: Arc::new(person("me", own)), groups: [group].into_iter().collect(), ..Roster::default() }
+        Roster {
+            user: Arc::new(person("me", own)),
+            groups: [group].into_iter().collect(),
+            ..Roster::default()
+        }
     }
 
     fn kick(members: &[&str]) -> ActionBody {
@@ -107,14 +115,20 @@ mod tests {
     }
 
     fn code(own: Role, body: &ActionBody, may_target_admins: bool) -> Option<Code> {
-        check(&roster(own), Some((ChatKind::Group, "g")), body, may_target_admins).err().map(|refusal| refusal.code)
+        check(&roster(own), Some((ChatKind::Group, "g")), body, may_target_admins)
+            .err()
+            .map(|refusal| refusal.code)
     }
 
     #[test]
     fn nobody_moderates_the_owner_an_admin_or_the_account_itself() {
         assert_eq!(code(Role::Admin, &kick(&["m"]), false), None);
         for target in ["owner", "admin", "me"] {
-            assert_eq!(code(Role::Admin, &kick(&["m", target]), true), Some(Code::ModerationTarget), "{target}");
+            assert_eq!(
+                code(Role::Admin, &kick(&["m", target]), true),
+                Some(Code::ModerationTarget),
+                "{target}"
+            );
         }
         assert_eq!(code(Role::Owner, &kick(&["admin"]), false), Some(Code::ModerationTarget));
         assert_eq!(code(Role::Owner, &kick(&["admin"]), true), None);
@@ -123,7 +137,10 @@ mod tests {
     #[test]
     fn without_a_role_nothing_is_tried() {
         assert_eq!(code(Role::Member, &kick(&["m"]), false), Some(Code::ModerationRole));
-        assert_eq!(code(Role::Member, &ActionBody::ShutupAll { on: true }, false), Some(Code::ModerationRole));
+        assert_eq!(
+            code(Role::Member, &ActionBody::ShutupAll { on: true }, false),
+            Some(Code::ModerationRole)
+        );
         assert_eq!(code(Role::Admin, &kick(&["stranger"]), false), Some(Code::ModerationAbsent));
         assert_eq!(code(Role::Admin, &kick(&[]), false), Some(Code::ActionInvalid));
     }

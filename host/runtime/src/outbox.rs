@@ -38,7 +38,13 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    pub(crate) fn new(store: Store, accounts: Arc<Accounts>, intake: Arc<Intake>, waiting: Waiting, tasks: Handle) -> Self {
+    pub(crate) fn new(
+        store: Store,
+        accounts: Arc<Accounts>,
+        intake: Arc<Intake>,
+        waiting: Waiting,
+        tasks: Handle,
+    ) -> Self {
         Self { store, accounts, intake, waiting, tasks, queues: Mutex::default(), callers: Mutex::default() }
     }
 
@@ -91,7 +97,8 @@ impl Outbox {
         self.tasks.spawn(async move {
             for (act, outcome, refusal) in told {
                 let Some(account) = outbox.accounts.get(act.account.as_str()) else { continue };
-                let ended = Ended { outcome, code: refusal.code.as_str(), text: refusal.text, message_id: None };
+                let ended =
+                    Ended { outcome, code: refusal.code.as_str(), text: refusal.text, message_id: None };
                 let told = outbox.result_event(&account, &act, &ended).into_iter().collect();
                 if outbox.intake.record(&account, told, Vec::new()).await.is_err() {
                     tracing::warn!(act = %act.number, "a script could not be told what became of its action");
@@ -105,13 +112,18 @@ impl Outbox {
         for (act, state) in rows {
             let account = self.accounts.get(act.account.as_str());
             self.expect(&act);
-            let safe = account.as_ref().is_some_and(|account| account.driver().redelivery() == Redelivery::Safe);
+            let safe =
+                account.as_ref().is_some_and(|account| account.driver().redelivery() == Redelivery::Safe);
             match (state, account) {
                 (OutboxState::Decided, Some(_)) => self.deliver(vec![act]),
                 (OutboxState::Sending, Some(_)) if safe => self.deliver(vec![act]),
                 (_, account) => {
-                    let ended = Ended::refused(Outcome::Unknown, Code::NetworkUnknown, "the host was killed while it was under way");
-                    self.keep(account.as_deref(), &act, ended);
+                    let ended = Ended::refused(
+                        Outcome::Unknown,
+                        Code::NetworkUnknown,
+                        "the host was killed while it was under way",
+                    );
+                    drop(self.keep(account.as_deref(), &act, ended));
                 }
             }
         }
@@ -154,24 +166,40 @@ impl Outbox {
             }
         }
         if self.waiting.now() > act.expires_at {
-            return Ended::refused(Outcome::Expired, Code::ActionExpired, "it waited in the outbox for too long");
+            return Ended::refused(
+                Outcome::Expired,
+                Code::ActionExpired,
+                "it waited in the outbox for too long",
+            );
         }
         if account.driver().redelivery() == Redelivery::Unknown {
             let sending = Batch::from(vec![Write::OutboxSending(act.number)]);
             if let Err(error) = self.store.write_durable(sending).await {
                 tracing::error!(act = %act.number, %error, "an act is not sent because that could not be noted down");
-                return Ended::refused(Outcome::Failed, Code::NetworkRefused, "the store could not be written");
+                return Ended::refused(
+                    Outcome::Failed,
+                    Code::NetworkRefused,
+                    "the store could not be written",
+                );
             }
         }
         match tokio::time::timeout(limits::DELIVERY_TIMEOUT, account.driver().perform(act)).await {
             Ok(Ok(receipt)) => Ended::done(receipt),
             Ok(Err(error)) => Ended::failed(&error),
-            Err(_) => Ended::refused(Outcome::Unknown, Code::NetworkUnknown, "the network gave no answer in time"),
+            Err(_) => {
+                Ended::refused(Outcome::Unknown, Code::NetworkUnknown, "the network gave no answer in time")
+            }
         }
     }
 
-    /// Keeps what became of an act, tells the scripts that want to know, and answers whoever waits for it.
-    fn keep(self: &Arc<Self>, account: Option<&Account>, act: &Act, ended: Ended) -> impl Future<Output = ()> + use<> {
+    /// Keeps what became of an act and tells the scripts that want to know, at once; the future waits until that is
+    /// committed and then answers whoever waits for the outcome.
+    fn keep(
+        self: &Arc<Self>,
+        account: Option<&Account>,
+        act: &Act,
+        ended: Ended,
+    ) -> impl Future<Output = ()> + use<> {
         if let Some(account) = account {
             account.count_acts(-1);
         }
@@ -208,7 +236,13 @@ impl Outbox {
             if kept {
                 outbox.answer(&act, ended.outcome, ended.code, &ended.text, ended.message_id);
             } else {
-                outbox.answer(&act, Outcome::Unknown, "store.failed", "what became of it could not be kept", None);
+                outbox.answer(
+                    &act,
+                    Outcome::Unknown,
+                    "store.failed",
+                    "what became of it could not be kept",
+                    None,
+                );
             }
         }
     }

@@ -80,7 +80,14 @@ impl Scheduler {
         let workers = workers.max(1);
         let threads = workers * (1 + limits::SPARES_PER_WORKER);
         let state = State { busy: vec![None; threads], ..State::default() };
-        Self { workers, threads, state: Mutex::new(state), work: Condvar::new(), room: Notify::new(), idle: Notify::new() }
+        Self {
+            workers,
+            threads,
+            state: Mutex::new(state),
+            work: Condvar::new(),
+            room: Notify::new(),
+            idle: Notify::new(),
+        }
     }
 
     /// How many threads should call [`Scheduler::next`]: the workers and the spare ones.

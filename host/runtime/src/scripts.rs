@@ -94,7 +94,12 @@ enum Found {
 }
 
 impl Catalog {
-    pub(crate) fn new(engine: Engine, sources: ScriptSources, rules: Arc<ArcSwap<Rules>>, waiting: Waiting) -> Self {
+    pub(crate) fn new(
+        engine: Engine,
+        sources: ScriptSources,
+        rules: Arc<ArcSwap<Rules>>,
+        waiting: Waiting,
+    ) -> Self {
         Self { engine, sources, rules, waiting, entries: Mutex::default(), scanning: Mutex::default() }
     }
 
@@ -122,8 +127,11 @@ impl Catalog {
             changed |= self.look_at(&name, found);
         }
         if changed {
-            let live = self.entries.lock().values().filter_map(|entry| entry.live.clone());
-            let live = live.filter(|live| live.grants.mode != Mode::Off).collect();
+            let live = {
+                let entries = self.entries.lock();
+                let live = entries.values().filter_map(|entry| entry.live.clone());
+                live.filter(|live| live.grants.mode != Mode::Off).collect()
+            };
             self.rules.store(Arc::new(Rules::new(live)));
         }
         Ok(())
@@ -160,9 +168,13 @@ impl Catalog {
     }
 
     fn read(&self, name: &ScriptName, path: &Path) -> Found {
-        let most = self.sources.setups.get(name).map_or(Limits::default().component, |setup| setup.limits.component);
+        let most =
+            self.sources.setups.get(name).map_or(Limits::default().component, |setup| setup.limits.component);
         let too_large = |size: u64| {
-            Found::Wrong(Refusal::new(Code::LimitSize, format!("the component has {size} bytes, more than {most}")))
+            Found::Wrong(Refusal::new(
+                Code::LimitSize,
+                format!("the component has {size} bytes, more than {most}"),
+            ))
         };
         match fs::metadata(path) {
             Ok(metadata) if !metadata.is_file() => {
@@ -171,9 +183,13 @@ impl Catalog {
             Ok(metadata) if metadata.len() > most as u64 => too_large(metadata.len()),
             Ok(_) => match fs::read(path) {
                 Ok(bytes) => Found::Bytes(bytes),
-                Err(error) => Found::Wrong(Refusal::new(Code::ComponentInvalid, format!("cannot be read: {error}"))),
+                Err(error) => {
+                    Found::Wrong(Refusal::new(Code::ComponentInvalid, format!("cannot be read: {error}")))
+                }
             },
-            Err(error) => Found::Wrong(Refusal::new(Code::ComponentInvalid, format!("cannot be read: {error}"))),
+            Err(error) => {
+                Found::Wrong(Refusal::new(Code::ComponentInvalid, format!("cannot be read: {error}")))
+            }
         }
     }
 
@@ -236,7 +252,8 @@ impl Catalog {
         let mut entries = self.entries.lock();
         let entry = entries.entry(stem.to_owned()).or_default();
         if entry.refusal.as_ref() != Some(&refusal) || entry.seen != seen {
-            let live = if entry.live.is_some() { "the release before it stays live" } else { "nothing is live" };
+            let live =
+                if entry.live.is_some() { "the release before it stays live" } else { "nothing is live" };
             tracing::warn!(script = stem, code = %refusal.code, "script refused: {} ({live})", refusal.text);
         }
         entry.seen = seen;

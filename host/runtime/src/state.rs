@@ -114,7 +114,15 @@ impl HostServices for StateView {
         limit: u32,
     ) -> Result<Vec<(String, KvValue)>, ServiceError> {
         let mut call = self.call.lock();
-        let found = self.uncommitted.list(&self.namespace(scope), prefix, after, limit, &self.reader, &call.writes, scope)?;
+        let found = self.uncommitted.list(
+            &self.namespace(scope),
+            prefix,
+            after,
+            limit,
+            &self.reader,
+            &call.writes,
+            scope,
+        )?;
         if scope == KvScope::Shared {
             call.shared_reads.push(SharedRead::List {
                 prefix: prefix.to_owned(),
@@ -128,16 +136,25 @@ impl HostServices for StateView {
 }
 
 impl Uncommitted {
-    fn get(&self, namespace: &Namespace, key: &str, reader: &SharedReader) -> Result<Option<KvValue>, ServiceError> {
+    fn get(
+        &self,
+        namespace: &Namespace,
+        key: &str,
+        reader: &SharedReader,
+    ) -> Result<Option<KvValue>, ServiceError> {
         if let Some((value, _)) = self.pending.lock().get(namespace).and_then(|keys| keys.get(key)) {
             return Ok(value.clone());
         }
         // What was pending a moment ago is committed before it is taken out, so it is found here.
-        let row = reader.lock().kv_get(&namespace.script, &namespace.scope, key, EVER).map_err(service_error)?;
+        let row =
+            reader.lock().kv_get(&namespace.script, &namespace.scope, key, EVER).map_err(service_error)?;
         Ok(row.map(of_row))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the arguments of a list, and the three layers it is made of")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the arguments of a list, and the three layers it is made of"
+    )]
     fn list(
         &self,
         namespace: &Namespace,
@@ -210,7 +227,13 @@ impl Uncommitted {
     }
 
     /// Makes what a call wrote visible to the events after it, under a ticket, and gives the writes for the store.
-    pub(crate) fn stage(&self, script: &ScriptName, address: &Address, call: CallState, ticket: u64) -> Vec<Write> {
+    pub(crate) fn stage(
+        &self,
+        script: &ScriptName,
+        address: &Address,
+        call: CallState,
+        ticket: u64,
+    ) -> Vec<Write> {
         if call.writes.is_empty() {
             return Vec::new();
         }
@@ -223,7 +246,9 @@ impl Uncommitted {
                 script: script.clone(),
                 scope: scope.as_ref().to_owned(),
                 key: key.clone(),
-                value: value.as_ref().map(|value| KvRow { value: value.value.clone(), expires_at: value.expires_at }),
+                value: value
+                    .as_ref()
+                    .map(|value| KvRow { value: value.value.clone(), expires_at: value.expires_at }),
             });
             let namespace = Namespace { script: script.clone(), scope };
             pending.entry(namespace).or_default().insert(key, (value, ticket));

@@ -108,7 +108,10 @@ impl Timers {
             .count();
         if in_chat >= limits::TIMERS_PER_CHAT {
             let most = limits::TIMERS_PER_CHAT;
-            return Err(Refusal::new(Code::ActionInvalid, format!("a script has at most {most} timers in a chat")));
+            return Err(Refusal::new(
+                Code::ActionInvalid,
+                format!("a script has at most {most} timers in a chat"),
+            ));
         }
         timers.put(timer.clone());
         self.changed.notify_one();
@@ -146,8 +149,11 @@ impl Timers {
         }) else {
             return;
         };
-        let removed =
-            Write::TimerRemoved { script: timer.script.clone(), address: timer.address.clone(), tag: timer.tag.clone() };
+        let removed = Write::TimerRemoved {
+            script: timer.script.clone(),
+            address: timer.address.clone(),
+            tag: timer.tag.clone(),
+        };
         // A host that was down fires a recurring timer once for all the times it missed.
         let next = match &timer.when {
             When::Cron { pattern, zone } => match next_firing(pattern, zone.as_deref(), now) {
@@ -173,11 +179,18 @@ impl Timers {
                 due: timer.due,
                 payload: timer.payload.clone(),
             },
-            consequence: Some(Consequence { cause: Some(timer.cause), depth: timer.depth, by_script: Some(timer.script) }),
+            consequence: Some(Consequence {
+                cause: Some(timer.cause),
+                depth: timer.depth,
+                by_script: Some(timer.script),
+            }),
             attrs: Attrs::new(),
         };
         if intake.record(&account, vec![happening], vec![write]).await.is_err() {
-            tracing::error!(tag = timer.tag, "a timer fired and could not be journalled; it fires again after a restart");
+            tracing::error!(
+                tag = timer.tag,
+                "a timer fired and could not be journalled; it fires again after a restart"
+            );
         }
     }
 }
@@ -198,11 +211,12 @@ pub(crate) fn check_cron(pattern: &str, zone: Option<&str>) -> Result<(), Refusa
 
 fn next_firing(pattern: &str, zone: Option<&str>, after: UnixMs) -> Result<UnixMs, Refusal> {
     let wrong = |text: String| Refusal::new(Code::ActionInvalid, text);
-    let cron =
-        Cron::from_str(pattern).map_err(|error| wrong(format!("`{pattern}` is not a cron pattern: {error}")))?;
+    let cron = Cron::from_str(pattern)
+        .map_err(|error| wrong(format!("`{pattern}` is not a cron pattern: {error}")))?;
     let zone = zone.unwrap_or("UTC");
-    let zone: Tz =
-        zone.parse().map_err(|_| wrong(format!("`{zone}` is not a time zone; an example is `Asia/Shanghai`")))?;
+    let zone: Tz = zone
+        .parse()
+        .map_err(|_| wrong(format!("`{zone}` is not a time zone; an example is `Asia/Shanghai`")))?;
     let after = DateTime::<Utc>::from_timestamp_millis(after)
         .ok_or_else(|| wrong("the time is out of range".to_owned()))?
         .with_timezone(&zone);

@@ -8,14 +8,14 @@ use tokio::sync::Notify;
 
 /// A clock that can be waited for.
 #[derive(Clone)]
-pub struct Waiting {
+pub(crate) struct Waiting {
     clock: Arc<dyn Clock>,
     advanced: Arc<Notify>,
 }
 
 impl Waiting {
     /// Waits by this clock.
-    pub fn new(clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         let advanced = Arc::new(Notify::new());
         let wake = advanced.clone();
         clock.on_advance(Arc::new(move || wake.notify_waiters()));
@@ -23,12 +23,12 @@ impl Waiting {
     }
 
     /// The time now.
-    pub fn now(&self) -> UnixMs {
+    pub(crate) fn now(&self) -> UnixMs {
         self.clock.now()
     }
 
     /// Resolves when the clock shows `at` or later.
-    pub async fn until(&self, at: UnixMs) {
+    pub(crate) async fn until(&self, at: UnixMs) {
         loop {
             let advanced = self.advanced.notified();
             tokio::pin!(advanced);

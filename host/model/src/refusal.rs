@@ -63,6 +63,7 @@ codes! {
     ScriptSleep = "script.sleep", "The script tried to sleep. Scripts never sleep: return a schedule action.";
     ScriptError = "script.error", "The script returned an error for this event. Nothing that it did for the event takes effect.";
     ScriptAnswer = "script.answer", "The script's answer is not what the contract says.";
+    HostFailure = "host.failure", "The host could not do its part, for example because its storage failed; the text says what. It is not the script's fault.";
     ScriptBreaker = "script.breaker", "The script failed so often that it is left alone for a while. It is tried again by itself; a new release is tried at once.";
     ComponentInvalid = "component.invalid", "The file is not a WebAssembly component, or not all of one. `mynah build` makes components; a plain module (wasm32-wasip1, wasm32-unknown-unknown) is not one.";
     ContractMismatch = "contract.mismatch", "The component was built for another version of the script contract. Build it again with the SDK that fits this host.";

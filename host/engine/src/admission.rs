@@ -1,0 +1,173 @@
+//! From bytes to a release: everything that can be wrong with a component is found here, off the event path,
+//! and named.
+
+use std::sync::Arc;
+
+use mynah_model::names::{ReleaseId, ScriptName};
+use mynah_model::refusal::{Code, Refusal};
+use mynah_model::script::ScriptInfo;
+use sha2::{Digest, Sha256};
+use wasmparser::{Encoding, Parser, Payload};
+use wasmtime::component::Component;
+
+use crate::bindings;
+use crate::engine::Engine;
+use crate::fault::{Fault, chain, cut};
+use crate::imports::{self, ImportGrants, mismatch};
+use crate::limits::Limits;
+use crate::release::Release;
+use crate::sandbox::Sandbox;
+use crate::wire_info::script_info;
+
+impl Engine {
+    /// Makes a release of a component: looks at its size, its format and its imports, compiles it (or takes
+    /// it from the cache), links it, and asks it what it is, under the script's limits.
+    ///
+    /// Takes from a tenth of a millisecond (cached) to seconds (an interpreter): keep it off the event path.
+    ///
+    /// # Errors
+    /// `limit.size`, `component.invalid`, `import.refused`, `import.not-granted`, `import.unknown`,
+    /// `contract.mismatch`, `limit.instances`, `describe.failed`.
+    pub fn admit(
+        &self,
+        name: &ScriptName,
+        bytes: &[u8],
+        grants: &ImportGrants,
+        limits: &Limits,
+    ) -> Result<Arc<Release>, Refusal> {
+        if bytes.len() > limits.component {
+            return Err(Refusal::new(
+                Code::LimitSize,
+                format!("the component has {} bytes; it may have {}", bytes.len(), limits.component),
+            ));
+        }
+        let imports = read_imports(bytes)?;
+        imports::check(name, &imports, grants)?;
+        let id = ReleaseId(Sha256::digest(bytes).into());
+        let component = self.compile(&id, bytes)?;
+        check_resources(&component, limits)?;
+        let component = self.link(&component)?;
+        let info = self.describe(name, &component, limits)?;
+        Ok(Arc::new(Release { id, info, imports, size: bytes.len(), component }))
+    }
+
+    fn compile(&self, id: &ReleaseId, bytes: &[u8]) -> Result<Component, Refusal> {
+        if let Some(component) = self.cache().and_then(|cache| cache.load(id, self.wasmtime())) {
+            return Ok(component);
+        }
+        let component = Component::from_binary(self.wasmtime(), bytes).map_err(|error| {
+            let text = chain(&error);
+            let pooled =
+                text.contains("exceeds the configured maximum") || text.contains("exceeds the limit");
+            let code = if pooled { Code::LimitInstances } else { Code::ComponentInvalid };
+            Refusal::new(code, format!("the component does not compile: {text}"))
+        })?;
+        if let Some(cache) = self.cache() {
+            cache.store(id, &component);
+        }
+        Ok(component)
+    }
+
+    fn link(&self, component: &Component) -> Result<bindings::ScriptPre<Sandbox>, Refusal> {
+        for export in ["describe", "handle"] {
+            if component.get_export_index(None, export).is_none() {
+                return Err(mismatch(format!("the component exports no function `{export}`")));
+            }
+        }
+        let linked = self.linker().instantiate_pre(component).map_err(|error| {
+            mismatch(format!("an import of the component differs from the contract: {}", chain(&error)))
+        })?;
+        bindings::ScriptPre::new(linked).map_err(|error| {
+            mismatch(format!("an export of the component differs from the contract: {}", chain(&error)))
+        })
+    }
+
+    fn describe(
+        &self,
+        name: &ScriptName,
+        component: &bindings::ScriptPre<Sandbox>,
+        limits: &Limits,
+    ) -> Result<ScriptInfo, Refusal> {
+        let _slot = self.slots().take();
+        let sandbox = Sandbox::describing(name, &Arc::new(limits.clone()));
+        let mut store = sandbox.into_store(self.wasmtime());
+        let exports = match component.instantiate(&mut store) {
+            Ok(exports) => exports,
+            Err(error) => {
+                let fault = Fault::from_error(&error, &store.data().log);
+                return Err(failed("the component failed while it was started", &fault));
+            }
+        };
+        match exports.call_describe(&mut store) {
+            Ok(info) => script_info(info).map_err(|wrong| {
+                Refusal::new(Code::DescribeFailed, format!("what the component says of itself: {wrong}"))
+            }),
+            Err(error) => {
+                let fault = Fault::from_error(&error, &store.data().log);
+                Err(failed("the component failed while it was asked what it is", &fault))
+            }
+        }
+    }
+}
+
+fn failed(when: &str, fault: &Fault) -> Refusal {
+    let backtrace = fault.backtrace.as_ref().map(|trace| format!("\n{trace}")).unwrap_or_default();
+    Refusal::new(Code::DescribeFailed, format!("{when}: {}: {}{backtrace}", fault.code, fault.text))
+}
+
+/// What the component imports, in its own order. Also finds what is not a component, or not all of one.
+fn read_imports(bytes: &[u8]) -> Result<Vec<String>, Refusal> {
+    let invalid = |text: String| Refusal::new(Code::ComponentInvalid, text);
+    if !bytes.starts_with(b"\0asm") {
+        let text = if bytes.is_empty() { "the file is empty" } else { "the file is not WebAssembly" };
+        return Err(invalid(text.to_owned()));
+    }
+    let mut imports = Vec::new();
+    let mut depth = 0_u32;
+    for payload in Parser::new(0).parse_all(bytes) {
+        let payload = payload.map_err(|error| {
+            let at = error.offset();
+            invalid(if error.message().contains("unexpected end") {
+                format!("the component ends at byte {at}, before it is complete")
+            } else {
+                format!("the component is damaged at byte {at}: {}", cut(error.message().to_owned(), 200))
+            })
+        })?;
+        match payload {
+            Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => {
+                return Err(invalid("the file is a plain WebAssembly module, not a component".to_owned())
+                    .hint("build it for wasm32-wasip2, or with `mynah build`"));
+            }
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ComponentImportSection(section) if depth == 0 => {
+                for import in section {
+                    let import =
+                        import.map_err(|error| invalid(format!("the component's imports: {error}")))?;
+                    imports.push(import.name.name.to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(imports)
+}
+
+/// Memories and tables are known before the first instance is made.
+fn check_resources(component: &Component, limits: &Limits) -> Result<(), Refusal> {
+    let Some(needs) = component.resources_required() else {
+        return Err(Refusal::new(
+            Code::ImportUnknown,
+            "the component imports a module; scripts bring their own",
+        ));
+    };
+    let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    let (what, given, most) = if count(needs.num_memories) > limits.memories {
+        ("memories", needs.num_memories, limits.memories)
+    } else if count(needs.num_tables) > limits.tables {
+        ("tables", needs.num_tables, limits.tables)
+    } else {
+        return Ok(());
+    };
+    Err(Refusal::new(Code::LimitInstances, format!("the component has {given} {what}; it may have {most}")))
+}

@@ -1,0 +1,223 @@
+//! Every number that bounds a script or the engine: unit, default and the reason for it. Nothing else in
+//! this crate holds a limit of its own.
+
+use std::time::Duration;
+
+use mynah_model::refusal::{Code, Refusal};
+use serde::Deserialize;
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+/// What one script may use. [`Limits::default`] is what a script has that the operator says nothing about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// CPU time for one event. 50 ms: a thousand times what a rule needs, and still no delay that a person
+    /// notices in another chat. Checked at every [`TICK`], so it is exact to about 5 ms.
+    pub deadline: Duration,
+    /// CPU time to start a component and ask it what it is. 2 s: an interpreter in a debug build takes a
+    /// large part of a second, and this is off the event path.
+    pub describe_deadline: Duration,
+    /// Bytes of all linear memories together. 64 MiB: Python needs 20 to 30, everything else 1 or 2.
+    pub memory: usize,
+    /// How many linear memories. 4: JavaScript components have 2 or 3.
+    pub memories: usize,
+    /// How many tables. 8: components made of several modules have one or two for each.
+    pub tables: usize,
+    /// Elements of all tables together. 100,000: Python's libraries have about 20,000 functions.
+    pub table_elements: usize,
+    /// How many core instances. 128: Python is linked from some thirty modules with a shim for each.
+    pub instances: usize,
+    /// Handles that are alive at once. 1,000: a script needs its output streams.
+    pub handles: usize,
+    /// Bytes of a component. 40 MiB: a Python component has 18 to 30.
+    pub component: usize,
+    /// Actions in one answer. 64: twenty is already a flood in any chat.
+    pub actions: usize,
+    /// Segments in one message. 100: more than any network shows.
+    pub segments: usize,
+    /// Bytes of one text in an answer. 16 KiB: QQ takes about 4,500 characters in a message.
+    pub text: usize,
+    /// Members in one action. 100: more than that at once is an accident.
+    pub members: usize,
+    /// Bytes of log in one event, standard output and error included. 16 KiB: a page or two of text.
+    pub log: usize,
+    /// Bytes that a script may hand to the host in one event, its answer included. 1 MiB: bounds what the
+    /// host allocates for it.
+    pub host_calls: usize,
+    /// Bytes of a key. 512: a key is a name or two ids.
+    pub kv_key: usize,
+    /// Bytes of a value. 64 KiB: state, not files.
+    pub kv_value: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            deadline: Duration::from_millis(50),
+            describe_deadline: Duration::from_secs(2),
+            memory: 64 * MIB,
+            memories: 4,
+            tables: 8,
+            table_elements: 100_000,
+            instances: 128,
+            handles: 1_000,
+            component: 40 * MIB,
+            actions: 64,
+            segments: 100,
+            text: 16 * KIB,
+            members: 100,
+            log: 16 * KIB,
+            host_calls: MIB,
+            kv_key: 512,
+            kv_value: 64 * KIB,
+        }
+    }
+}
+
+/// How much of the wall clock may pass for one event, as a multiple of the deadline. 20: a script that gets
+/// a twentieth of a core is still heard; one that waits for longer is stuck.
+pub const WALL_FACTOR: u32 = 20;
+
+/// How often the ticker looks for scripts that are past their deadline. 5 ms: a tenth of the default
+/// deadline; 200 wake-ups a second are not measurable.
+pub const TICK: Duration = Duration::from_millis(5);
+
+/// Bytes of native stack that a script's calls may use. 512 KiB: a quarter of a thread's default stack.
+pub const STACK: usize = 512 * KIB;
+
+/// The most that [`Limits::memory`] may be raised to, in MiB. 4,096: a 32-bit memory ends there.
+pub const MEMORY_MOST_MIB: u64 = 4096;
+
+/// The most that [`Limits::deadline`] may be raised to, in ms. 10,000: a chat waits for it.
+pub const DEADLINE_MOST_MS: u64 = 10_000;
+
+/// Bytes of a linear memory, and of a table, that stay mapped when its slot is used again. 2 MiB: a rule's
+/// whole memory, so that a fresh instance copies pages and does not fault them in.
+pub const KEEP_RESIDENT: usize = 2 * MIB;
+
+/// Elements of one table in the pool; see [`Limits::table_elements`].
+pub const POOL_TABLE_ELEMENTS: usize = 100_000;
+
+/// Address space that one pooled memory reserves: 4 GiB, so that no access needs a check, and a guard.
+pub const POOL_MEMORY_BYTES: u64 = (4 << 30) + (32 << 20);
+
+/// Address space reserved for a memory where address space is scarce: 64 MiB; larger memories move.
+pub const SCARCE_MEMORY_BYTES: u64 = 64 << 20;
+
+/// Frames in a backtrace. 20: the panic machinery takes five.
+pub const BACKTRACE_FRAMES: usize = 20;
+
+/// Bytes of the text of a fault. 2 KiB: a sentence, or a panic message of some lines.
+pub const FAULT_TEXT: usize = 2 * KIB;
+
+/// Bytes that one `random.bytes` call may ask for (the contract's number).
+pub const RANDOM_BYTES: u64 = 65_536;
+
+/// Entries that one `kv.list` call may ask for (the contract's number).
+pub const KV_PAGE: u32 = 100;
+
+/// Members that one `roster.members` call may ask for (the contract's number).
+pub const ROSTER_PAGE: u32 = 500;
+
+/// Rows of a pattern set. 10,000: beyond the longest blocklists in use.
+pub const PATTERN_ROWS: usize = 10_000;
+
+/// Regular expressions in a pattern set. 200: each is run over the text by itself.
+pub const PATTERN_REGEXES: usize = 200;
+
+/// Bytes that one compiled regular expression may take. 256 KiB: `.{1,500}` fits, `.{1,500}{1,500}` not.
+pub const PATTERN_REGEX_BYTES: usize = 256 * KIB;
+
+/// Bytes of a text that pattern sets are looked for in. 64 KiB: longer than any message.
+pub const PATTERN_TEXT: usize = 64 * KIB;
+
+/// Different settings views and rendered paths that are kept. 256 of each, then they are made anew.
+pub const SETTINGS_CACHED: usize = 256;
+
+/// Bytes of compiled components kept on disk. 1 GiB: some ten interpreters or thousands of rules.
+pub const CACHE_BYTES: u64 = 1 << 30;
+
+/// What an operator may set of the limits of one script: the keys of its section in `mynah.toml`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitOverrides {
+    /// [`Limits::deadline`] in milliseconds, 1 to 10,000.
+    pub deadline_ms: Option<u64>,
+    /// [`Limits::memory`] in MiB, 1 to 4,096.
+    pub memory_mib: Option<u64>,
+    /// [`Limits::actions`], 1 to 1,000.
+    pub actions: Option<u64>,
+    /// [`Limits::text`] in KiB, 1 to 1,024.
+    pub text_kib: Option<u64>,
+    /// [`Limits::log`] in KiB, 0 to 1,024.
+    pub log_kib: Option<u64>,
+}
+
+impl Limits {
+    /// These limits with what the operator says instead.
+    ///
+    /// # Errors
+    /// `settings.invalid` if a number is out of its range; the text names key and range.
+    pub fn with(&self, overrides: &LimitOverrides) -> Result<Self, Refusal> {
+        let mut limits = self.clone();
+        if let Some(ms) = ranged("deadline_ms", overrides.deadline_ms, 1, DEADLINE_MOST_MS)? {
+            limits.deadline = Duration::from_millis(ms);
+        }
+        if let Some(mib) = ranged("memory_mib", overrides.memory_mib, 1, MEMORY_MOST_MIB)? {
+            limits.memory = bytes(mib, MIB);
+        }
+        if let Some(count) = ranged("actions", overrides.actions, 1, 1_000)? {
+            limits.actions = bytes(count, 1);
+        }
+        if let Some(kib) = ranged("text_kib", overrides.text_kib, 1, 1_024)? {
+            limits.text = bytes(kib, KIB);
+            limits.host_calls = limits.host_calls.max(4 * limits.text);
+        }
+        if let Some(kib) = ranged("log_kib", overrides.log_kib, 0, 1_024)? {
+            limits.log = bytes(kib, KIB);
+        }
+        Ok(limits)
+    }
+
+    /// How much of the wall clock may pass for one event.
+    pub fn wall(&self) -> Duration {
+        self.deadline.saturating_mul(WALL_FACTOR)
+    }
+}
+
+fn ranged(key: &str, given: Option<u64>, least: u64, most: u64) -> Result<Option<u64>, Refusal> {
+    match given {
+        Some(number) if !(least..=most).contains(&number) => Err(Refusal::new(
+            Code::SettingsInvalid,
+            format!("`{key}` is {number}; it must be {least} to {most}"),
+        )),
+        given => Ok(given),
+    }
+}
+
+fn bytes(count: u64, unit: usize) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX).saturating_mul(unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn overrides_change_what_they_name_and_nothing_else() {
+        let overrides = LimitOverrides { deadline_ms: Some(200), ..LimitOverrides::default() };
+        let limits = Limits::default().with(&overrides).unwrap();
+        assert_eq!(limits, Limits { deadline: Duration::from_millis(200), ..Limits::default() });
+        assert_eq!(limits.wall(), Duration::from_secs(4));
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_refused_by_name() {
+        let overrides = LimitOverrides { memory_mib: Some(5000), ..LimitOverrides::default() };
+        let refusal = Limits::default().with(&overrides).unwrap_err();
+        assert_eq!(refusal.code, Code::SettingsInvalid);
+        assert_eq!(refusal.text, "`memory_mib` is 5000; it must be 1 to 4096");
+        assert!(serde_json::from_str::<LimitOverrides>(r#"{"memory": 1}"#).is_err());
+    }
+}

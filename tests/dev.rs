@@ -1,0 +1,70 @@
+//! `mynah dev`: what is saved is what answers; what does not build changes nothing.
+
+use std::fs;
+
+use tempfile::TempDir;
+
+use crate::support::command::{Session, mynah, run};
+use crate::support::wait_for;
+
+/// Says something until the answer is the expected one: a new release is live a moment after it is built.
+async fn ask_until(session: &mut Session, line: &str, expected: &str) {
+    wait_for(expected, || {
+        session.type_line(line);
+        let answered = session.output().contains(expected);
+        async move { answered.then_some(()) }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_saved_change_answers_and_a_build_error_leaves_the_old_release_live() {
+    let folder = TempDir::new().unwrap();
+    assert_eq!(run(folder.path(), ["new", "greeter"]).0, 0);
+    let project = folder.path().join("greeter");
+    let source = project.join("src/lib.rs");
+    let original = fs::read_to_string(&source).unwrap();
+
+    let mut session = Session::start(mynah(&project, ["dev", "--listen", "127.0.0.1:0"]));
+    session.type_line("/greeter one");
+    session.wait_for_output("hello, one", 1).await;
+
+    fs::write(&source, original.replace("hello, ", "goodbye, ")).unwrap();
+    ask_until(&mut session, "/greeter two", "goodbye, two").await;
+
+    fs::write(&source, original.replace("reply(format!", "repply(format!")).unwrap();
+    let log = session.wait_for_log("cannot find function `repply`").await;
+    assert!(log.contains("hint: what was live before stays live"), "{log}");
+    session.type_line("/greeter three");
+    session.wait_for_output("goodbye, three", 1).await;
+    // The same error again is not news.
+    fs::write(&source, original.replace("reply(format!", "repply(format!") + "\n").unwrap();
+
+    fs::write(&source, original.replace("hello, ", "welcome, ")).unwrap();
+    ask_until(&mut session, "/greeter four", "welcome, four").await;
+    assert_eq!(session.log().matches("cannot find function `repply`").count(), 1, "{}", session.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_a_pipe_is_not_the_end_of_the_host() {
+    let folder = TempDir::new().unwrap();
+    assert_eq!(run(folder.path(), ["new", "steady"]).0, 0);
+    let mut session = Session::start(mynah(&folder.path().join("steady"), ["dev", "--listen", "127.0.0.1:0"]));
+    session.close_input();
+    let url = session.url().await;
+    let ready = wait_for("a ready host", async || {
+        let answer = reqwest::get(format!("{url}/readyz")).await.ok()?;
+        answer.status().is_success().then_some(true)
+    });
+    assert!(ready.await);
+    session.terminate();
+    assert_eq!(session.ended().await, Some(0), "{}", session.log());
+}
+
+#[test]
+fn dev_without_sources_says_how_to_begin() {
+    let folder = TempDir::new().unwrap();
+    let (code, _, stderr) = run(folder.path(), ["dev", "--listen", "127.0.0.1:0"]);
+    assert_eq!(code, 1, "{stderr}");
+    assert!(stderr.contains("no sources of scripts") && stderr.contains("mynah new NAME"), "{stderr}");
+}

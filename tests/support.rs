@@ -1,0 +1,27 @@
+//! What the tests share: hosts, commands, guests, and waiting for something to be so.
+
+pub(crate) mod command;
+pub(crate) mod guests;
+pub(crate) mod host;
+
+use std::future::Future;
+use std::time::Duration;
+
+/// Longer than anything takes that works, on a machine that has much else to do.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Waits until something is there; says what was waited for if it does not come.
+pub(crate) async fn wait_for<T, F>(what: &str, mut look: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Option<T>>,
+{
+    let wait = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("did not come: {what}"))
+}

@@ -1,0 +1,111 @@
+//! A host in this process, with a folder and a port of its own.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use mynah::config::Config;
+use mynah::run::Running;
+use mynah_model::clock::{Clock, SystemClock, VirtualClock};
+use reqwest::StatusCode;
+use serde_json::{Value as Json, json};
+use tempfile::TempDir;
+
+use super::wait_for;
+
+/// 2026-01-01T00:00:00Z, where virtual clocks begin.
+pub(crate) const START: i64 = 1_767_225_600_000;
+
+/// A running host. It lets go of its folder when dropped; [`TestHost::stop`] ends it properly.
+pub(crate) struct TestHost {
+    pub(crate) running: Running,
+    pub(crate) url: String,
+    /// Configuration, data and scripts lie here.
+    pub(crate) folder: Arc<TempDir>,
+    http: reqwest::Client,
+}
+
+impl TestHost {
+    /// Starts with what `mynah.toml` would say; the machine's clock.
+    pub(crate) async fn start(toml: &str) -> Self {
+        Self::start_in(Arc::new(TempDir::new().unwrap()), toml, Arc::new(SystemClock)).await
+    }
+
+    /// Starts with a clock that stands still until the test moves it.
+    pub(crate) async fn start_virtual(toml: &str) -> (Self, Arc<VirtualClock>) {
+        let clock = Arc::new(VirtualClock::new(START));
+        (Self::start_in(Arc::new(TempDir::new().unwrap()), toml, clock.clone()).await, clock)
+    }
+
+    /// Starts in a folder that may have been used before.
+    pub(crate) async fn start_in(folder: Arc<TempDir>, toml: &str, clock: Arc<dyn Clock>) -> Self {
+        let text = format!("listen = \"127.0.0.1:0\"\n{toml}");
+        let config = Config::parse(&folder.path().join("mynah.toml"), &text).unwrap();
+        let running = Running::start(config, clock).await.unwrap();
+        let url = running.url();
+        let host = Self { running, url, folder, http: reqwest::Client::new() };
+        wait_for("a host that is ready", async || host.running.host.is_ready().then_some(())).await;
+        host
+    }
+
+    /// Where scripts are put to be loaded.
+    pub(crate) fn scripts_dir(&self) -> PathBuf {
+        self.folder.path().join("scripts.d")
+    }
+
+    /// Puts a component into the scripts folder under a name, and waits until it is live.
+    pub(crate) async fn install(&self, name: &str, component: &Path) {
+        let half = self.scripts_dir().join(format!(".{name}.half"));
+        std::fs::copy(component, &half).unwrap();
+        std::fs::rename(half, self.scripts_dir().join(format!("{name}.wasm"))).unwrap();
+        wait_for(name, async || {
+            self.running.host.scripts().into_iter().find(|script| script.name == name && script.state == "running")
+        })
+        .await;
+    }
+
+    /// Gets a path.
+    pub(crate) async fn get(&self, path: &str) -> (StatusCode, Json) {
+        answer(self.http.get(format!("{}{path}", self.url)).send().await.unwrap()).await
+    }
+
+    /// Posts JSON to a path.
+    pub(crate) async fn post(&self, path: &str, body: Json) -> (StatusCode, Json) {
+        answer(self.http.post(format!("{}{path}", self.url)).json(&body).send().await.unwrap()).await
+    }
+
+    /// A member says something in a group of the account `sim`; the number of the event.
+    pub(crate) async fn say(&self, group: &str, sender: &str, text: &str) -> u64 {
+        let body = json!({ "group": group, "sender": sender, "text": text });
+        let (status, answer) = self.post("/api/v1/accounts/sim/sim/say", body).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        answer["seq"].as_u64().unwrap()
+    }
+
+    /// What the account `sim` did.
+    pub(crate) async fn outbox(&self) -> Vec<Json> {
+        let (status, answer) = self.get("/api/v1/accounts/sim/sim/outbox").await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        answer.as_array().unwrap().clone()
+    }
+
+    /// Waits until everything that was said is handled, and everything that was decided is done.
+    pub(crate) async fn settle(&self) {
+        self.running.host.idle().await;
+        wait_for("an empty outbox", async || {
+            self.running.host.accounts().iter().all(|account| account.acts_waiting() == 0).then_some(())
+        })
+        .await;
+    }
+
+    /// Ends the host; its folder stays for as long as somebody holds it.
+    pub(crate) async fn stop(self) -> Arc<TempDir> {
+        self.running.stop().await;
+        self.folder
+    }
+}
+
+async fn answer(response: reqwest::Response) -> (StatusCode, Json) {
+    let status = response.status();
+    let text = response.text().await.unwrap();
+    (status, serde_json::from_str(&text).unwrap_or(Json::String(text)))
+}

@@ -32,7 +32,7 @@
 //! | [`actions`] | what the host is asked to do |
 //! | [`error`] | what can go wrong in a rule, and who is told |
 //! | [`kv`], [`kv_shared`] | state that outlives the event |
-//! | [`settings`], [`patterns`] | what the operator wrote |
+//! | [`settings`], [`patterns`], [`template`] | what the operator wrote |
 //! | [`roster`], [`clock`], [`random`], [`log`], [`duration`] | people, time, chance, the log, lengths of time |
 //! | [`types`], [`bindings`] | the contract, generated from `wit/v0.1` |
 //! | `testing` | a fake host for unit tests (native only) |
@@ -50,6 +50,7 @@ pub mod rule;
 pub mod segments;
 pub mod settings;
 mod state;
+pub mod template;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 
@@ -96,11 +97,12 @@ pub mod prelude {
     pub use crate::error::{Error, Result};
     pub use crate::rule::Rule;
     pub use crate::segments::{IntoSegments, Segments, face, image, mention, mention_all, quote, text};
-    pub use crate::settings::{setting, settings};
+    pub use crate::settings::{setting, setting_duration, settings};
+    pub use crate::template::fill;
     pub use crate::types::{
-        Action, ActionResult, Chat, ChatKind, Command, Event, EventBody, EventKind, FetchFinished, Kick,
-        Match, Media, Membership, MembershipCause, Message, Outcome, Person, Reply, Role, Segment, Shutup,
-        Target, Timer,
+        Action, ActionBody, ActionResult, Chat, ChatKind, Command, Event, EventBody, EventKind,
+        FetchFinished, Kick, Match, Media, Membership, MembershipCause, Message, Outcome, Person, Reply,
+        Role, Segment, Shutup, Target, Timer,
     };
     pub use crate::{clock, kv, kv_shared, log, patterns, random, roster};
 }

@@ -51,10 +51,16 @@ pub fn quote(message_id: impl Into<String>) -> Segments {
 }
 
 impl Segments {
-    /// Adds text, which is shown as it stands.
+    /// Adds text, which is shown as it stands. Text after text is one piece, and an empty one is none.
     #[must_use]
-    pub fn text(self, text: impl Into<String>) -> Self {
-        self.push(Segment::Text(text.into()))
+    pub fn text(mut self, text: impl Into<String>) -> Self {
+        let text = text.into();
+        match self.0.last_mut() {
+            Some(Segment::Text(before)) => before.push_str(&text),
+            _ if text.is_empty() => {}
+            _ => self.0.push(Segment::Text(text)),
+        }
+        self
     }
 
     /// Calls a person, by the name that the chat knows them by.

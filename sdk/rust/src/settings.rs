@@ -3,8 +3,11 @@
 //! Describe your settings to the operator with [`Rule::settings_schema`](crate::Rule::settings_schema): the
 //! host then refuses a setting that does not exist before the rule ever runs.
 
+use std::time::Duration;
+
 use serde::de::DeserializeOwned;
 
+use crate::duration;
 use crate::error::{Error, Result};
 use crate::host;
 
@@ -41,4 +44,13 @@ pub fn setting<T: DeserializeOwned>(path: &str) -> Result<Option<T>> {
     serde_json::from_str(&text)
         .map(Some)
         .map_err(|error| Error::fault(["setting `", path, "`: ", &error.to_string()].concat()))
+}
+
+/// A length of time (`"10m"`, see [`duration::parse`]), by its path; `None` if the operator did not write it.
+pub fn setting_duration(path: &str) -> Result<Option<Duration>> {
+    let parse = |text: String| {
+        duration::parse(&text)
+            .map_err(|error| Error::fault(["setting `", path, "`: ", error.text()].concat()))
+    };
+    setting(path)?.map(parse).transpose()
 }

@@ -42,6 +42,8 @@ use crate::types::{
 use world::World;
 
 pub use expect::{flatten, said};
+/// Settings for [`Sim::settings`], as JSON.
+pub use serde_json::json;
 
 /// The id and the name of the account in a [`Sim`].
 pub const ACCOUNT: &str = "mynah";

@@ -46,8 +46,11 @@ fn read(row: &Value) -> Result<(Way, String), String> {
     }
 }
 
-/// A row's value: what it has beside its pattern.
+/// A row's value: its `value`, or else all that it has beside its pattern.
 fn rest_of(row: &Value) -> Value {
+    if let Some(value) = row.get("value") {
+        return value.clone();
+    }
     let rest = row.as_object().into_iter().flatten();
     let rest: Map<_, _> = rest
         .filter(|(key, _)| !matches!(key.as_str(), "exact" | "contains" | "regex"))
@@ -59,20 +62,20 @@ fn rest_of(row: &Value) -> Value {
 /// A text without what people vary to slip past a table, and where its bytes were.
 struct Folded {
     text: String,
-    /// For each byte of `text`, and for its end, the place in the original.
-    places: Vec<usize>,
+    /// For each byte of `text`, where its character begins and ends in the original.
+    places: Vec<(usize, usize)>,
 }
 
 impl Folded {
     fn new(original: &str) -> Self {
         let mut folded = Self { text: String::new(), places: Vec::new() };
         for (at, character) in original.char_indices() {
+            let end = at + character.len_utf8();
             for character in fold_char(character) {
                 folded.text.push(character);
-                folded.places.resize(folded.text.len(), at);
+                folded.places.resize(folded.text.len(), (at, end));
             }
         }
-        folded.places.push(original.len());
         folded
     }
 
@@ -89,7 +92,11 @@ impl Folded {
                 regex.map_err(|error| error.to_string())?.find(&self.text).map(|found| found.range())
             }
         };
-        Ok(range.and_then(|range| Some((*self.places.get(range.start)?, *self.places.get(range.end)?))))
+        Ok(range.map(|range| {
+            let start = self.places.get(range.start).map_or(0, |place| place.0);
+            let last = self.places.get(range.clone()).and_then(|places| places.last());
+            (start, last.map_or(start, |place| place.1))
+        }))
     }
 }
 

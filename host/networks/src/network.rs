@@ -1,4 +1,3 @@
-//! What every driver gives and gets.
 
 use std::future::Future;
 use std::pin::Pin;

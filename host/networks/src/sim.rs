@@ -126,6 +126,7 @@ impl Sim {
         if happenings.is_empty() {
             return Ok(None);
         }
+        // An account that was stopped meanwhile is handed the whole roster when it runs again.
         let sink = self.sink()?;
         let reports = tokio::spawn(async move {
             let mut last = None;

@@ -68,12 +68,11 @@ fn mention(text: &str, members: &Table<Person>) -> Option<(usize, Segment)> {
     best
 }
 
-/// What people may call a member: the card, the mark name, the name, and what web WeChat shows.
+/// What people may call a member: the card, the mark name and the name, or what web WeChat shows instead.
 fn names(member: &Person) -> impl Iterator<Item = &str> {
-    let shown = member.attrs.get("displayname").and_then(|name| name.as_str());
-    [member.card.as_deref(), member.markname.as_deref(), Some(member.name.as_str()), shown]
-        .into_iter()
-        .flatten()
+    let name = Some(member.name.as_str()).filter(|name| !name.is_empty());
+    let shown = || member.attrs.get("displayname").and_then(|name| name.as_str());
+    [member.card.as_deref(), member.markname.as_deref(), name.or_else(shown)].into_iter().flatten()
 }
 
 #[cfg(test)]

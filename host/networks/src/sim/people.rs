@@ -15,10 +15,13 @@ use crate::network::Happening;
 
 impl Sim {
     /// A person says something; refused if they are muted.
-    pub async fn say(&self, say: Say) -> Result<Said, SimError> {
+    pub async fn say(&self, mut say: Say) -> Result<Said, SimError> {
         let turn = self.turn(&say.chat).await?;
         let sink = self.sink()?;
-        let (message_id, happening) = self.world.lock().say(say, self.clock.now())?;
+        // Looking for mentions among thousands of members takes a while, so the world is not locked for it.
+        let place = self.world.lock().place(&say.chat)?;
+        let segments = say.take_segments(&place);
+        let (message_id, happening) = self.world.lock().say(say, segments, self.clock.now())?;
         let seq = sink.report(happening).await?;
         drop(turn);
         Ok(Said { seq, message_id })

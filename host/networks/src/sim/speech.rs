@@ -13,7 +13,7 @@ use super::error::SimError;
 use super::mentions;
 use super::messages::Remembered;
 use super::places::{Place, brief, called};
-use super::world::{Doer, World, all_muted, rank};
+use super::world::{World, all_muted, rank};
 use crate::network::Happening;
 
 /// Bytes of a message's text. More than any network takes, and little enough to journal.
@@ -55,6 +55,14 @@ impl Say {
         Self::new(ChatKind::Temporary, id.into(), None, text.into())
     }
 
+    /// The pieces, as given or cut out of the text.
+    pub(super) fn take_segments(&mut self, place: &Place) -> Vec<Segment> {
+        match self.segments.take() {
+            Some(segments) => segments,
+            None => mentions::segments(&self.text, place.members()),
+        }
+    }
+
     fn new(kind: ChatKind, id: String, sender: Option<String>, text: String) -> Self {
         Self { chat: ChatRef { kind, id }, sender, text, segments: None, time: None }
     }
@@ -71,20 +79,20 @@ pub struct Said {
 
 impl World {
     /// A person says something. Returns the message's id and what to report.
-    pub(super) fn say(&mut self, say: Say, now: UnixMs) -> Result<(String, Happening), SimError> {
+    pub(super) fn say(
+        &mut self,
+        say: Say,
+        segments: Vec<Segment>,
+        now: UnixMs,
+    ) -> Result<(String, Happening), SimError> {
         let place = self.place(&say.chat)?;
         let sender = self.speaker(&place, say.sender.as_deref())?;
         self.check_may_speak(&place, &sender, now)?;
-        let segments = match say.segments {
-            Some(segments) => segments,
-            None => mentions::segments(&say.text, place.members()),
-        };
         let text = check_message(&segments)?;
         let time = say.time.unwrap_or(now);
         let id = self.chance.message_id(now);
         let remembered = Remembered { chat: place.chat_ref(), sender: sender.clone(), time, recalled: false };
         self.messages.remember(id.clone(), remembered);
-        let doer = Doer { who: sender.clone(), now: time, consequence: None };
         let message = Message {
             id: id.clone(),
             sender,
@@ -94,8 +102,9 @@ impl World {
             source: MessageSource::Person,
             attrs: Attrs::new(),
         };
-        let happening = doer.report(Some(place.chat()), EventBody::MessageReceived(message));
-        Ok((id, happening))
+        let chat = Some(place.chat());
+        let body = EventBody::MessageReceived(message);
+        Ok((id, Happening { time, chat, body, consequence: None, attrs: Attrs::new() }))
     }
 
     /// The account says something. Returns the message's id.

@@ -1,3 +1,4 @@
+//! What every driver gives and gets.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -130,22 +130,20 @@ impl Tables {
 
     /// Removes the oldest handled events before one, with what was done about them.
     pub(crate) fn prune_events(&mut self, before: Seq) -> Result<(), StoreError> {
-        let first: Option<i64> =
-            self.conn.prepare_cached("SELECT min(seq) FROM handled")?.query_one([], |row| row.get(0))?;
-        let Some(first) = first else { return Ok(()) };
+        let first = self.number("SELECT coalesce(min(seq), 0) FROM handled", [])?;
         let end = stored_seq(before)?.min(first.saturating_add(PRUNE_ROWS.into()));
         for (key, sql) in [
             (LAST_SEQ, "SELECT coalesce(max(seq), 0) FROM events"),
             (LAST_ACT, "SELECT coalesce(max(number), 0) FROM outbox"),
         ] {
-            let last: i64 = self.conn.prepare_cached(sql)?.query_one([], |row| row.get(0))?;
+            let last = self.number(sql, [])?;
             if last > 0 {
                 self.raise_meta(key, last)?;
             }
         }
         self.run(
             "DELETE FROM outbox WHERE cause IN (SELECT seq FROM handled WHERE seq < ?1)
-             AND state NOT IN ('decided', 'sending')",
+             AND ended_at IS NOT NULL",
             [end],
         )?;
         self.run("DELETE FROM events WHERE seq IN (SELECT seq FROM handled WHERE seq < ?1)", [end])?;

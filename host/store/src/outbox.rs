@@ -84,7 +84,7 @@ pub struct OutboxRow {
     pub text: Option<String>,
     /// The id of the message that was sent, if one was.
     pub message_id: Option<String>,
-    /// Its place among all the acts that were done; `None` if it was not.
+    /// Its place among the acts of its account that were done; `None` if it was not.
     pub done_order: Option<u64>,
 }
 
@@ -112,19 +112,16 @@ impl Reader {
         let sql = concat!(
             "SELECT ",
             columns!(),
-            " FROM outbox WHERE account = ?1 AND done_order IS NOT NULL AND reset_at IS NULL
-              AND done_order > ?2 ORDER BY done_order LIMIT ?3"
+            " FROM outbox WHERE account = ?1 AND done_order > max(?2,
+                coalesce((SELECT done_order FROM resets WHERE account = ?1), 0))
+              ORDER BY done_order LIMIT ?3"
         );
         self.all(sql, (account.as_str(), stored("place", after)?, limit), read_row)
     }
 
     /// The acts that have not ended, in the order of their numbers.
     pub fn outbox_open(&self) -> Result<Vec<(Act, OutboxState)>, StoreError> {
-        let sql = concat!(
-            "SELECT ",
-            columns!(),
-            " FROM outbox WHERE state IN ('decided', 'sending') ORDER BY number"
-        );
+        let sql = concat!("SELECT ", columns!(), " FROM outbox WHERE ended_at IS NULL ORDER BY number");
         self.all(sql, [], |row| read_row(row).map(|row| (row.act, row.state)))
     }
 }
@@ -143,6 +140,35 @@ fn read_row(row: &Row<'_>) -> Result<OutboxRow, StoreError> {
         message_id: row.get(6)?,
         done_order: row.get::<_, Option<i64>>(7)?.map(loaded),
     })
+}
+
+/// The end of an act, but for its place among those that were done and the condition.
+macro_rules! ended {
+    () => {
+        "UPDATE outbox SET state = ?2, code = ?3, text = ?4, message_id = ?5, ended_at = ?6"
+    };
+}
+
+/// Which acts may still end.
+macro_rules! still_open {
+    () => {
+        " WHERE number = ?1 AND (ended_at IS NULL OR state = 'unknown')"
+    };
+}
+
+/// The highest place that an act of an account has, or had before it was pruned.
+macro_rules! last_done {
+    ($account:literal) => {
+        concat!(
+            "max(coalesce((SELECT max(done_order) FROM outbox AS done
+               WHERE done.account = ",
+            $account,
+            " AND done_order IS NOT NULL), 0), coalesce((SELECT done_order FROM resets
+               WHERE resets.account = ",
+            $account,
+            "), 0))"
+        )
+    };
 }
 
 /// How an act ended.
@@ -178,7 +204,7 @@ impl Tables {
 
     pub(crate) fn sending(&mut self, number: ActNumber) -> Result<(), StoreError> {
         let changed = self.run(
-            "UPDATE outbox SET state = 'sending' WHERE number = ?1 AND state IN ('decided', 'sending')",
+            "UPDATE outbox SET state = 'sending' WHERE number = ?1 AND ended_at IS NULL",
             [stored_act(number)?],
         )?;
         found(changed, number, OutboxState::Sending)
@@ -191,31 +217,26 @@ impl Tables {
         at: UnixMs,
     ) -> Result<(), StoreError> {
         let state = OutboxState::Ended(ending.outcome);
-        // A number that a rolled-back transaction took is not given again: only the order counts.
-        let done_order = (ending.outcome == Outcome::Done).then(|| {
-            self.done_order += 1;
-            self.done_order
-        });
+        let sql = match ending.outcome {
+            Outcome::Done => {
+                concat!(ended!(), ", done_order = 1 + ", last_done!("outbox.account"), still_open!())
+            }
+            _ => concat!(ended!(), still_open!()),
+        };
         let changed = self.run(
-            "UPDATE outbox SET state = ?2, code = ?3, text = ?4, message_id = ?5, ended_at = ?6, done_order = ?7
-             WHERE number = ?1 AND state IN ('decided', 'sending', 'unknown')",
-            (
-                stored_act(number)?,
-                state.as_str(),
-                ending.code,
-                ending.text,
-                ending.message_id,
-                at,
-                done_order,
-            ),
+            sql,
+            (stored_act(number)?, state.as_str(), ending.code, ending.text, ending.message_id, at),
         )?;
         found(changed, number, state)
     }
 
     pub(crate) fn reset(&mut self, account: &AccountName, at: UnixMs) -> Result<(), StoreError> {
         self.run(
-            "UPDATE outbox SET reset_at = ?2
-             WHERE account = ?1 AND done_order IS NOT NULL AND reset_at IS NULL",
+            concat!(
+                "INSERT INTO resets (account, reset_at, done_order) VALUES (?1, ?2, ",
+                last_done!("?1"),
+                ") ON CONFLICT DO UPDATE SET reset_at = excluded.reset_at, done_order = excluded.done_order"
+            ),
             (account.as_str(), at),
         )?;
         Ok(())

@@ -14,8 +14,6 @@ use crate::schema;
 #[derive(Debug)]
 pub(crate) struct Tables {
     pub(crate) conn: Connection,
-    /// The highest `done_order` that was given.
-    pub(crate) done_order: i64,
 }
 
 impl Tables {
@@ -36,14 +34,17 @@ impl Tables {
         conn.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
         conn.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
         schema::migrate(&mut conn)?;
-        let done_order =
-            conn.query_row("SELECT coalesce(max(done_order), 0) FROM outbox", [], |row| row.get(0))?;
-        Ok(Self { conn, done_order })
+        Ok(Self { conn })
     }
 
     /// Runs a statement that stays compiled; how many rows it changed.
     pub(crate) fn run(&self, sql: &str, params: impl Params) -> Result<usize, rusqlite::Error> {
         self.conn.prepare_cached(sql)?.execute(params)
+    }
+
+    /// The one number that a statement that stays compiled gives.
+    pub(crate) fn number(&self, sql: &str, params: impl Params) -> Result<i64, rusqlite::Error> {
+        self.conn.prepare_cached(sql)?.query_row(params, |row| row.get(0))
     }
 
     /// Writes a single fact.

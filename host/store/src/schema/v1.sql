@@ -36,10 +36,9 @@ CREATE INDEX kv_expiring ON kv (expires_at) WHERE expires_at IS NOT NULL;
 -- What was decided, and what became of it.
 CREATE TABLE outbox (
   number     INTEGER PRIMARY KEY,  -- the act's number, one counter for the host
-  state      TEXT NOT NULL CHECK (state IN (
-               'decided',          -- not yet handed to the network
-               'sending',          -- handed to it, no answer yet
-               'done', 'failed', 'refused', 'unsupported', 'unknown', 'expired', 'dry-run')),
+  state      TEXT NOT NULL,        -- decided: not yet handed to the network
+                                   -- sending: handed to it, no answer yet
+                                   -- done, failed, refused, unsupported, unknown, expired, dry-run
   address    TEXT NOT NULL,        -- where it acts
   account    TEXT NOT NULL,        -- who acts
   action     TEXT NOT NULL,        -- send, shutup, kick ...
@@ -47,16 +46,22 @@ CREATE TABLE outbox (
   cause      INTEGER,              -- the event it was decided on
   decided_at INTEGER NOT NULL,
   act        TEXT NOT NULL,        -- all of it, JSON
-  ended_at   INTEGER,
+  ended_at   INTEGER,              -- NULL while it is decided or sending
   code       TEXT,                 -- ok, or why not
   text       TEXT,                 -- the same in a sentence
   message_id TEXT,                 -- of the message that was sent
-  done_order INTEGER,              -- the order in which acts were done
-  reset_at   INTEGER               -- when the list of what the account did was emptied
+  done_order INTEGER               -- the order in which the account's acts were done
 ) STRICT;
-CREATE INDEX outbox_open ON outbox (number) WHERE state IN ('decided', 'sending');
-CREATE INDEX outbox_done ON outbox (account, done_order) WHERE done_order IS NOT NULL AND reset_at IS NULL;
+CREATE INDEX outbox_open ON outbox (number) WHERE ended_at IS NULL;
+CREATE INDEX outbox_done ON outbox (account, done_order) WHERE done_order IS NOT NULL;
 CREATE INDEX outbox_cause ON outbox (cause) WHERE cause IS NOT NULL;
+
+-- Where the list of what an account did begins anew.
+CREATE TABLE resets (
+  account    TEXT PRIMARY KEY,
+  reset_at   INTEGER NOT NULL,
+  done_order INTEGER NOT NULL      -- acts up to this one are no longer listed
+) STRICT, WITHOUT ROWID;
 
 -- What scripts want to be woken for.
 CREATE TABLE timers (

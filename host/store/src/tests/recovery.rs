@@ -1,0 +1,118 @@
+//! What the next host finds.
+
+use mynah_model::action::{Outcome, When};
+use mynah_model::names::{ActNumber, Seq};
+
+use super::{act, ended, event, folder, group_chat, handled, journal, open, script, temporary, write};
+use crate::{OutboxState, StoreError, Timer, Write};
+
+fn timer(tag: &str, due: i64) -> Timer {
+    Timer {
+        script: script("clock"),
+        address: event(1).address(),
+        tag: tag.into(),
+        due,
+        when: When::Cron { pattern: "0 8 * * *".into(), zone: Some("Asia/Shanghai".into()) },
+        payload: Some("早\0".into()),
+        chat: Some(group_chat()),
+        cause: Seq(3),
+        depth: 2,
+    }
+}
+
+#[test]
+fn a_new_database_has_nothing_to_recover() {
+    let (_folder, path) = folder();
+    let (_store, recovery) = open(&path);
+    assert_eq!((recovery.last_seq, recovery.last_act), (Seq(0), ActNumber(0)));
+    assert_eq!((recovery.outbox, recovery.timers), (vec![], vec![]));
+    assert_eq!(recovery.unhandled.count(), 0);
+}
+
+#[test]
+fn what_was_left_undone_is_found_in_order() {
+    let (_folder, path) = folder();
+    let (store, _) = open(&path);
+    write(&store, (1..=600).map(journal).collect::<Vec<_>>()).unwrap();
+    write(&store, (1..=600).filter(|seq| seq % 2 == 0).map(handled).collect::<Vec<_>>()).unwrap();
+    write(&store, (1..=4).map(|n| Write::OutboxDecided(act(n, Some(2)))).collect::<Vec<_>>()).unwrap();
+    write(&store, vec![Write::OutboxSending(ActNumber(2)), ended(4, Outcome::Done)]).unwrap();
+    write(&store, ended(3, Outcome::Refused)).unwrap();
+    write(&store, vec![Write::TimerSet(timer("b", 20)), Write::TimerSet(timer("a", 90))]).unwrap();
+    write(&store, vec![Write::TimerSet(timer("c", 1)), Write::TimerSet(timer("a", 10))]).unwrap();
+    let removed =
+        Write::TimerRemoved { script: script("clock"), address: event(1).address(), tag: "c".into() };
+    write(&store, removed).unwrap();
+    store.close();
+
+    let (store, recovery) = open(&path);
+    assert_eq!((recovery.last_seq, recovery.last_act), (Seq(600), ActNumber(4)));
+    let decided = [(act(1, Some(2)), OutboxState::Decided), (act(2, Some(2)), OutboxState::Sending)];
+    assert_eq!(recovery.outbox, decided);
+    assert_eq!(recovery.timers, [timer("a", 10), timer("b", 20)]);
+    assert_eq!(recovery.unhandled.count_at_open(), 300);
+    // What is written while recovery goes on is not part of it.
+    write(&store, vec![journal(601), handled(1), handled(599)]).unwrap();
+    let seqs: Vec<_> = recovery.unhandled.map(|event| event.unwrap().seq.0).collect();
+    assert_eq!(seqs, (3..599).filter(|seq| seq % 2 == 1).collect::<Vec<_>>());
+}
+
+#[test]
+fn an_event_that_cannot_be_read_does_not_hide_the_others() {
+    let (_folder, path) = folder();
+    let (store, _) = open(&path);
+    write(&store, (1..=3).map(journal).collect::<Vec<_>>()).unwrap();
+    store.close();
+    let person = rusqlite::Connection::open(&path).unwrap();
+    person.execute_batch("UPDATE events SET event = CAST(x'ff' AS TEXT) WHERE seq = 2").unwrap();
+    drop(person);
+    let events: Vec<_> = open(&path).1.unhandled.collect();
+    assert_eq!(events.len(), 3);
+    assert!(matches!(&events[1], Err(StoreError::Unreadable { row, .. }) if row == "2"), "{events:?}");
+    assert_eq!(events[2].as_ref().unwrap().seq, Seq(3));
+}
+
+#[test]
+fn the_order_of_what_was_done_goes_on() {
+    let (_folder, path) = folder();
+    let (store, _) = open(&path);
+    write(&store, vec![Write::OutboxDecided(act(1, None)), Write::OutboxDecided(act(2, None))]).unwrap();
+    write(&store, ended(2, Outcome::Done)).unwrap();
+    store.close();
+    let (store, _) = open(&path);
+    write(&store, ended(1, Outcome::Done)).unwrap();
+    let account = "qq".parse().unwrap();
+    let rows = store.read(|reader| reader.outbox_done(&account, 0, 9)).unwrap();
+    assert_eq!(rows.iter().map(|row| row.act.number.0).collect::<Vec<_>>(), [2, 1]);
+}
+
+#[tokio::test]
+async fn pruned_numbers_are_not_given_again_and_waiting_events_stay() {
+    let (_folder, path) = folder();
+    let (store, _) = open(&path);
+    store.write_durable((1..=2_500).map(journal).collect()).await.unwrap();
+    store.write_durable((1..=2_500).filter(|seq| *seq != 7).map(handled).collect()).await.unwrap();
+    let acts = [Write::OutboxDecided(act(5, Some(9))), ended(5, Outcome::Done)];
+    store.write_durable(acts.into_iter().collect()).await.unwrap();
+    store.write_durable(Write::OutboxDecided(act(4, Some(9))).into()).await.unwrap();
+    store.prune_events(Seq(2_501)).await.unwrap();
+    store.prune_events(Seq(2_501)).await.unwrap();
+    assert_eq!(store.read(|reader| reader.act(ActNumber(5))).unwrap(), None);
+    store.close();
+
+    let (store, recovery) = open(&path);
+    assert_eq!((recovery.last_seq, recovery.last_act), (Seq(2_500), ActNumber(5)));
+    assert_eq!(recovery.outbox, [(act(4, Some(9)), OutboxState::Decided)]);
+    let left: Vec<_> = recovery.unhandled.map(|event| event.unwrap().seq.0).collect();
+    assert_eq!(left, [7]);
+    assert_eq!(store.read(|reader| reader.events(Seq(0), 9)).unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn pruning_stops_at_the_event_that_is_named() {
+    let store = temporary();
+    store.write_durable((1..=10).flat_map(|seq| [journal(seq), handled(seq)]).collect()).await.unwrap();
+    store.prune_events(Seq(4)).await.unwrap();
+    let events = store.read(|reader| reader.events(Seq(0), 99)).unwrap();
+    assert_eq!(events.first().map(|event| event.seq), Some(Seq(4)));
+}

@@ -1,1 +1,60 @@
-//! .
+//! The HTTP API of mynah: Openqq, and the administration under `/api/v1`.
+//!
+//! The binary makes a [`router`] of a running [`Host`] and has [`serve`] serve it; tests call the router
+//! without a socket. A handler understands a request, asks the host, and words the answer; it decides nothing
+//! about chats and never calls a script.
+//!
+//! # Layout
+//! - [`settings`]: what the operator can set, with every limit and time
+//! - `server`: serving until told to stop
+//! - `state`: what every handler reaches
+//! - `guard`, `authority`: Host and Origin, before anything else
+//! - `body`, `params`, `jsonp`: reading a request strictly, wrapping an answer
+//! - `feed`: events in order, from the journal and then as they happen
+//! - `report`: events in the shape of the Openqq API
+//! - [`openqq`]: `/openqq/*`
+//! - [`admin`]: `/api/v1/*`, `/healthz`, `/readyz`
+//! - `problem`: how the administration says no
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware;
+use mynah_runtime::Host;
+
+use crate::guard::Guard;
+use crate::state::Api;
+
+pub mod admin;
+mod authority;
+mod body;
+mod feed;
+mod guard;
+mod jsonp;
+pub mod openqq;
+mod params;
+mod problem;
+mod report;
+mod server;
+pub mod settings;
+mod state;
+
+pub use server::serve;
+pub use settings::{ApiSettings, TimeUnit};
+
+/// All paths of the API. Must be called within a tokio runtime: from here on events are kept for check_event.
+pub fn router(host: Host, settings: ApiSettings) -> Router {
+    let guard = Arc::new(Guard::new(&settings));
+    let api = Api::start(host, settings);
+    Router::new()
+        .nest("/openqq", Router::new().fallback(openqq::serve))
+        .nest("/openwx", Router::new().fallback(openqq::not_found))
+        .merge(admin::router())
+        .fallback(admin::not_found)
+        .method_not_allowed_fallback(admin::method_not_allowed)
+        .with_state(api)
+        // Bodies are bounded where they are read, by the settings.
+        .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn_with_state(guard, guard::pass))
+}

@@ -1,0 +1,122 @@
+//! The administration: `/api/v1/*`, `/healthz`, `/readyz`.
+//!
+//! Requests that carry something carry a JSON object; what it may hold is said by its type, and anything else is
+//! refused by name. A refusal is a `Problem` with a stable code. The document of all this is `openapi.json`
+//! beside this crate's manifest, made from the handlers.
+//!
+//! # Layout
+//! - `health`: is the host alive, is it ready
+//! - `scripts`: what runs, and how well
+//! - `accounts`: who is logged in where
+//! - `events`: what happens, as server-sent events
+//! - `sim`: making people in the embedded network talk, and seeing what came of it
+//! - `fields`: reading what a request carries
+
+use std::sync::Arc;
+
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use mynah_model::refusal::{Code, Refusal};
+use utoipa::OpenApi;
+
+use crate::problem::Failure;
+use crate::state::Api;
+
+mod accounts;
+mod events;
+mod fields;
+mod health;
+mod scripts;
+mod sim;
+
+/// The OpenAPI document of the administration.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "mynah",
+        description = "Administration of a mynah host. A refusal is answered with a `Problem`, whose `code` is stable.",
+    ),
+    paths(
+        health::healthz,
+        health::readyz,
+        scripts::list,
+        accounts::list,
+        events::stream,
+        sim::say,
+        sim::join,
+        sim::leave,
+        sim::scan,
+        sim::reset,
+        sim::outbox,
+    ),
+    components(schemas(crate::problem::Problem))
+)]
+struct Document;
+
+/// The OpenAPI document as a JSON text; `openapi.json` holds the same.
+pub fn openapi() -> String {
+    let mut text = Document::openapi().to_pretty_json().unwrap_or_else(|error| error.to_string());
+    text.push('\n');
+    text
+}
+
+pub(crate) fn router() -> Router<Arc<Api>> {
+    Router::new()
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/api/v1/openapi.json", get(document))
+        .route("/api/v1/scripts", get(scripts::list))
+        .route("/api/v1/accounts", get(accounts::list))
+        .route("/api/v1/events", get(events::stream))
+        .route("/api/v1/accounts/{name}/sim/say", post(sim::say))
+        .route("/api/v1/accounts/{name}/sim/join", post(sim::join))
+        .route("/api/v1/accounts/{name}/sim/leave", post(sim::leave))
+        .route("/api/v1/accounts/{name}/sim/scan", post(sim::scan))
+        .route("/api/v1/accounts/{name}/sim/reset", post(sim::reset))
+        .route("/api/v1/accounts/{name}/sim/outbox", get(sim::outbox))
+}
+
+async fn document() -> Json<utoipa::openapi::OpenApi> {
+    Json(Document::openapi())
+}
+
+/// The answer to a path that there is not.
+pub(crate) async fn not_found(request: Request) -> Response {
+    failure(StatusCode::NOT_FOUND, &format!("there is no `{}`", shown(&request)))
+}
+
+/// The answer to a method that a path does not have.
+pub(crate) async fn method_not_allowed(request: Request) -> Response {
+    let text = format!("`{}` does not take {}", shown(&request), request.method());
+    failure(StatusCode::METHOD_NOT_ALLOWED, &text)
+}
+
+fn failure(status: StatusCode, text: &str) -> Response {
+    let refusal = Refusal::new(Code::HttpPath, text).hint("GET /api/v1/openapi.json lists every path");
+    Failure::new(status, refusal).into_response()
+}
+
+fn shown(request: &Request) -> String {
+    request.uri().path().chars().take(80).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_openapi_document_that_is_checked_in_is_the_one_that_the_handlers_make() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
+        if std::env::var_os("MYNAH_WRITE_OPENAPI").is_some() {
+            std::fs::write(path, openapi()).unwrap();
+        }
+        let kept = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            kept == openapi(),
+            "openapi.json is out of date; write it anew with\n\n    MYNAH_WRITE_OPENAPI=1 cargo test -p mynah-api openapi\n"
+        );
+    }
+}

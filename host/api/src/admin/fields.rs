@@ -1,0 +1,138 @@
+//! Reading what a request carries: an account's name in its path, a JSON object in its body.
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::{StatusCode, request};
+use mynah_model::refusal::{Code, Refusal};
+use mynah_networks::sim::Sim;
+use mynah_runtime::Account;
+use serde::de::{self, DeserializeOwned, Visitor};
+use serde::{Deserialize, Deserializer};
+use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::body;
+use crate::problem::Failure;
+use crate::state::Api;
+
+/// The account of the path, which is on the embedded network.
+pub(super) struct SimAccount(pub(super) Arc<Account>);
+
+impl SimAccount {
+    /// The embedded network.
+    pub(super) fn sim(&self) -> Result<&Sim, Failure> {
+        self.0.sim().ok_or_else(|| {
+            let text = format!("account `{}` is on network {}, not sim", self.0.name(), self.0.network());
+            let refusal =
+                Refusal::new(Code::Unsupported, text).hint("only people on `sim` can be made to do things");
+            Failure::new(StatusCode::CONFLICT, refusal)
+        })
+    }
+}
+
+impl FromRequestParts<Arc<Api>> for SimAccount {
+    type Rejection = Failure;
+
+    async fn from_request_parts(head: &mut request::Parts, api: &Arc<Api>) -> Result<Self, Failure> {
+        let Path(name) = Path::<String>::from_request_parts(head, api)
+            .await
+            .map_err(|error| Failure::parameter(error.body_text()))?;
+        match api.host.account(&name) {
+            Some(account) => Ok(Self(account)),
+            None => {
+                let shown: String = name.chars().take(64).collect();
+                let known: Vec<String> =
+                    api.host.accounts().iter().map(|one| one.name().to_string()).collect();
+                let refusal = Refusal::new(Code::AccountUnknown, format!("there is no account `{shown}`"))
+                    .hint(format!("there is: {}", known.join(", ")));
+                Err(Failure::new(StatusCode::NOT_FOUND, refusal))
+            }
+        }
+    }
+}
+
+/// The JSON object in the body of a request, whatever its Content-Type says: requests of pages have been refused
+/// before.
+pub(super) struct Fields<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<Api>> for Fields<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, Failure> {
+        let (head, body) = request.into_parts();
+        let bytes = body::read(&head.headers, body, &api.settings).await?;
+        serde_json::from_slice(&bytes).map(Self).map_err(|error| {
+            Failure::parameter(format!("the body is not the JSON object that is expected: {error}"))
+        })
+    }
+}
+
+/// An id or uid, as a string or a number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Id(pub(super) String);
+
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct IdVisitor;
+
+        impl Visitor<'_> for IdVisitor {
+            type Value = Id;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an id: a string or a whole number")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Id, E> {
+                if text.is_empty() {
+                    return Err(E::invalid_value(de::Unexpected::Str(text), &self));
+                }
+                Ok(Id(text.to_owned()))
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Id, E> {
+                Ok(Id(number.to_string()))
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Id, E> {
+                Ok(Id(number.to_string()))
+            }
+        }
+
+        deserializer.deserialize_any(IdVisitor)
+    }
+}
+
+impl PartialSchema for Id {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(SchemaType::from_iter([Type::String, Type::Integer]))
+            .description(Some("An id or uid, as a string or a number."))
+            .into()
+    }
+}
+
+impl ToSchema for Id {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_text_or_a_whole_number() {
+        for (json, expected) in [
+            (r#""a/b""#, Some("a/b")),
+            ("12", Some("12")),
+            ("-1", Some("-1")),
+            ("18446744073709551615", Some("18446744073709551615")),
+        ] {
+            assert_eq!(serde_json::from_str::<Id>(json).ok().map(|id| id.0).as_deref(), expected);
+        }
+        for json in [r#""""#, "1.5", "true", "null", "[]", "{}", "123456789012345678901"] {
+            let error = serde_json::from_str::<Id>(json).unwrap_err().to_string();
+            assert!(error.contains("an id: a string or a whole number"), "{json}: {error}");
+        }
+    }
+}

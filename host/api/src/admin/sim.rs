@@ -1,0 +1,388 @@
+//! The embedded network: making people do things, and seeing what the account did.
+//!
+//! Chats and people are named by id or uid. What people do is answered with the number of its event, when that is
+//! in the journal.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use mynah_model::address::{Address, ChatKind, ChatRef};
+use mynah_model::clock::UnixMs;
+use mynah_model::refusal::{Code, Refusal};
+use mynah_model::roster::Roster;
+use mynah_networks::sim::{Say, SimError};
+use mynah_runtime::{HostError, OutboxEntry};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::accounts::AccountStatus;
+use super::fields::{Fields, Id, SimAccount};
+use crate::problem::{Failure, Problem};
+use crate::state::Api;
+
+/// Something that a person says. One of `friend`, `group`, `discuss` says where.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SayFields {
+    /// The friend, who is also the one who speaks.
+    friend: Option<Id>,
+    /// The group.
+    group: Option<Id>,
+    /// The discuss.
+    discuss: Option<Id>,
+    /// Who says it, in a group or discuss.
+    sender: Option<Id>,
+    /// What is said; `@name` and `@id` of a member become mentions.
+    text: String,
+    /// When it was said, unix ms; now if it is left out. Networks deliver late after an outage.
+    time: Option<UnixMs>,
+}
+
+/// Somebody comes: into a group or discuss, or as a friend. One of `friend`, `group`, `discuss` says where.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct JoinFields {
+    /// Who becomes a friend.
+    friend: Option<Id>,
+    /// The group.
+    group: Option<Id>,
+    /// The discuss.
+    discuss: Option<Id>,
+    /// Who comes into the group or discuss; also `sender`. The account itself comes back where it was.
+    #[serde(alias = "sender")]
+    member: Option<Id>,
+    /// The name of somebody whom the account does not know yet.
+    name: Option<String>,
+}
+
+/// Somebody goes: from a group or discuss, or a friend is one no longer. One of `friend`, `group`, `discuss` says
+/// where.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LeaveFields {
+    /// Who is a friend no longer.
+    friend: Option<Id>,
+    /// The group.
+    group: Option<Id>,
+    /// The discuss.
+    discuss: Option<Id>,
+    /// Who leaves the group or discuss; also `sender`.
+    #[serde(alias = "sender")]
+    member: Option<Id>,
+    /// The member who kicks them out, if they do not go by themselves.
+    by: Option<Id>,
+}
+
+/// What was said.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SaidAnswer {
+    /// The number of the event.
+    seq: u64,
+    /// The network's id of the message.
+    message_id: String,
+}
+
+/// What was done.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct DoneAnswer {
+    /// The number of the event.
+    seq: u64,
+}
+
+/// What the account did.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Deed {
+    /// `send`, `shutup`, `kick` ...
+    kind: String,
+    /// Where: `account/group/ID`.
+    chat: String,
+    /// What was said or set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    /// The ids of the members it was done to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    members: Option<Vec<String>>,
+    /// For how long.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seconds: Option<u32>,
+    /// Who asked: `script:NAME`, `api` or `webhook`.
+    by: String,
+    /// The number of the event that it was decided on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<u64>,
+    /// Why, in the words of whoever asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl From<OutboxEntry> for Deed {
+    fn from(entry: OutboxEntry) -> Self {
+        let OutboxEntry { kind, chat, text, members, seconds, by, cause, reason } = entry;
+        Self { kind, chat, text, members, seconds, by, cause, reason }
+    }
+}
+
+/// A person says something; refused if they are muted.
+#[utoipa::path(
+    post,
+    path = "/api/v1/accounts/{name}/sim/say",
+    tag = "sim",
+    params(("name" = String, Path, description = "the account")),
+    request_body = SayFields,
+    responses(
+        (status = 200, description = "it was said", body = SaidAnswer),
+        (status = 400, description = "a field is wrong", body = Problem),
+        (status = 404, description = "there is no such account, chat or person", body = Problem),
+        (status = 409, description = "the network refused it, or the account is not on `sim`", body = Problem),
+        (status = 503, description = "the chat's queue is full", body = Problem),
+    ),
+)]
+pub(super) async fn say(
+    State(api): State<Arc<Api>>,
+    account: SimAccount,
+    Fields(fields): Fields<SayFields>,
+) -> Result<Json<SaidAnswer>, Failure> {
+    let sim = account.sim()?;
+    let chat = one_chat(fields.friend, fields.group, fields.discuss)?;
+    wait_for_room(&api, &account, &chat).await?;
+    let sender = fields.sender.map(|id| id.0);
+    let say = Say { chat, sender, text: fields.text, segments: None, time: fields.time };
+    let said = sim.say(say).await.map_err(refused)?;
+    Ok(Json(SaidAnswer { seq: said.seq.0, message_id: said.message_id }))
+}
+
+/// Somebody comes into a group or discuss, or becomes a friend.
+#[utoipa::path(
+    post,
+    path = "/api/v1/accounts/{name}/sim/join",
+    tag = "sim",
+    params(("name" = String, Path, description = "the account")),
+    request_body = JoinFields,
+    responses(
+        (status = 200, description = "they came", body = DoneAnswer),
+        (status = 400, description = "a field is wrong", body = Problem),
+        (status = 404, description = "there is no such account or chat", body = Problem),
+        (status = 409, description = "the network refused it, or the account is not on `sim`", body = Problem),
+        (status = 503, description = "the chat's queue is full", body = Problem),
+    ),
+)]
+pub(super) async fn join(
+    State(api): State<Arc<Api>>,
+    account: SimAccount,
+    Fields(fields): Fields<JoinFields>,
+) -> Result<Json<DoneAnswer>, Failure> {
+    let sim = account.sim()?;
+    let chat = one_chat(fields.friend, fields.group, fields.discuss)?;
+    wait_for_room(&api, &account, &chat).await?;
+    let name = fields.name.as_deref();
+    let seq = match (chat.kind, fields.member) {
+        (ChatKind::Friend, None) => sim.befriend(&chat.id, name).await,
+        (ChatKind::Friend, Some(_)) => {
+            return Err(Failure::parameter("`member` has no place beside `friend`"));
+        }
+        (_, Some(member)) => sim.join(&chat, &member.0, name).await,
+        (_, None) => return Err(Failure::parameter("`member` is missing: who comes?")),
+    };
+    Ok(Json(DoneAnswer { seq: seq.map_err(refused)?.0 }))
+}
+
+/// A member leaves a group or discuss or is kicked from it by another, or a friend is one no longer.
+#[utoipa::path(
+    post,
+    path = "/api/v1/accounts/{name}/sim/leave",
+    tag = "sim",
+    params(("name" = String, Path, description = "the account")),
+    request_body = LeaveFields,
+    responses(
+        (status = 200, description = "they went", body = DoneAnswer),
+        (status = 400, description = "a field is wrong", body = Problem),
+        (status = 404, description = "there is no such account, chat or person", body = Problem),
+        (status = 409, description = "the network refused it, or the account is not on `sim`", body = Problem),
+        (status = 503, description = "the chat's queue is full", body = Problem),
+    ),
+)]
+pub(super) async fn leave(
+    State(api): State<Arc<Api>>,
+    account: SimAccount,
+    Fields(fields): Fields<LeaveFields>,
+) -> Result<Json<DoneAnswer>, Failure> {
+    let sim = account.sim()?;
+    let chat = one_chat(fields.friend, fields.group, fields.discuss)?;
+    wait_for_room(&api, &account, &chat).await?;
+    let by = fields.by.as_ref().map(|id| id.0.as_str());
+    let seq = match (chat.kind, fields.member, by) {
+        (ChatKind::Friend, None, None) => sim.unfriend(&chat.id).await,
+        (ChatKind::Friend, ..) => {
+            return Err(Failure::parameter("`member` and `by` have no place beside `friend`"));
+        }
+        (_, Some(member), by) => sim.leave(&chat, &member.0, by).await,
+        (_, None, _) => return Err(Failure::parameter("`member` is missing: who goes?")),
+    };
+    Ok(Json(DoneAnswer { seq: seq.map_err(refused)?.0 }))
+}
+
+/// Scans the QR code that the account shows; answered when the account is working.
+#[utoipa::path(
+    post,
+    path = "/api/v1/accounts/{name}/sim/scan",
+    tag = "sim",
+    params(("name" = String, Path, description = "the account")),
+    responses(
+        (status = 200, description = "the account is logged in", body = DoneAnswer),
+        (status = 404, description = "there is no such account", body = Problem),
+        (status = 409, description = "there is nothing to scan, or the account is not on `sim`", body = Problem),
+    ),
+)]
+pub(super) async fn scan(account: SimAccount) -> Result<Json<DoneAnswer>, Failure> {
+    let seq = account.sim()?.scan().await.map_err(refused)?;
+    Ok(Json(DoneAnswer { seq: seq.0 }))
+}
+
+/// The roster is as configured again, and the outbox empty.
+#[utoipa::path(
+    post,
+    path = "/api/v1/accounts/{name}/sim/reset",
+    tag = "sim",
+    params(("name" = String, Path, description = "the account")),
+    responses(
+        (status = 200, description = "all is as it was in the beginning", body = AccountStatus),
+        (status = 404, description = "there is no such account", body = Problem),
+        (status = 409, description = "the account is not on `sim`", body = Problem),
+    ),
+)]
+pub(super) async fn reset(
+    State(api): State<Arc<Api>>,
+    account: SimAccount,
+) -> Result<Json<AccountStatus>, Failure> {
+    account.sim()?;
+    api.host.reset_sim(&account.0).await.map_err(failed)?;
+    Ok(Json(AccountStatus::of(&account.0)))
+}
+
+/// What the account did, in the order it was done.
+#[utoipa::path(
+    get,
+    path = "/api/v1/accounts/{name}/sim/outbox",
+    tag = "sim",
+    params(("name" = String, Path, description = "the account")),
+    responses(
+        (status = 200, description = "what the account did", body = Vec<Deed>),
+        (status = 404, description = "there is no such account", body = Problem),
+        (status = 409, description = "the account is not on `sim`", body = Problem),
+    ),
+)]
+pub(super) async fn outbox(
+    State(api): State<Arc<Api>>,
+    account: SimAccount,
+) -> Result<Json<Vec<Deed>>, Failure> {
+    account.sim()?;
+    let entries = api.host.outbox(&account.0).await.map_err(failed)?;
+    Ok(Json(entries.into_iter().map(Deed::from).collect()))
+}
+
+/// The chat that exactly one of the fields names.
+fn one_chat(friend: Option<Id>, group: Option<Id>, discuss: Option<Id>) -> Result<ChatRef, Failure> {
+    let given = [(ChatKind::Friend, friend), (ChatKind::Group, group), (ChatKind::Discuss, discuss)];
+    let mut chats = given.into_iter().filter_map(|(kind, id)| id.map(|id| ChatRef { kind, id: id.0 }));
+    match (chats.next(), chats.next()) {
+        (Some(chat), None) => Ok(chat),
+        (None, _) => Err(Failure::parameter("none of `friend`, `group`, `discuss` is given: where?")),
+        (Some(_), Some(_)) => {
+            Err(Failure::parameter("more than one of `friend`, `group`, `discuss` is given"))
+        }
+    }
+}
+
+/// Waits until the chat's queue has room, but not for long.
+async fn wait_for_room(api: &Api, account: &SimAccount, chat: &ChatRef) -> Result<(), Failure> {
+    let id = certain_id(&account.0.roster(), chat);
+    let address = Address::chat(account.0.name().clone(), chat.kind, id);
+    tokio::time::timeout(api.settings.busy_after, api.host.room(&address)).await.map_err(|_| {
+        let refusal = Refusal::new(
+            Code::LimitQueue,
+            format!("so many events wait in {address} that no more are taken"),
+        )
+        .hint("try again in a moment");
+        Failure::new(StatusCode::SERVICE_UNAVAILABLE, refusal)
+    })
+}
+
+/// The id of a chat that may be named by its uid.
+fn certain_id(roster: &Roster, chat: &ChatRef) -> String {
+    let given = chat.id.as_str();
+    let by_uid = match chat.kind {
+        ChatKind::Friend if roster.friends.get(given).is_none() => {
+            roster.friends.iter().find(|row| row.uid.as_deref() == Some(given)).map(|row| &row.id)
+        }
+        ChatKind::Group if roster.groups.get(given).is_none() => {
+            roster.groups.iter().find(|row| row.uid.as_deref() == Some(given)).map(|row| &row.id)
+        }
+        _ => None,
+    };
+    by_uid.unwrap_or(&chat.id).clone()
+}
+
+fn refused(error: SimError) -> Failure {
+    let (status, code) = match &error {
+        SimError::ChatUnknown { .. } => (StatusCode::NOT_FOUND, Code::ChatUnknown),
+        SimError::PersonUnknown { .. } => (StatusCode::NOT_FOUND, Code::ModerationAbsent),
+        SimError::SenderMissing { .. } => (StatusCode::BAD_REQUEST, Code::HttpParameter),
+        SimError::NotRunning { .. } | SimError::Closed(_) => (StatusCode::CONFLICT, Code::AccountNotRunning),
+        SimError::Muted { .. }
+        | SimError::AllMuted { .. }
+        | SimError::NothingToScan { .. }
+        | SimError::QrExpired
+        | SimError::Refused(_) => (StatusCode::CONFLICT, Code::NetworkRefused),
+    };
+    Failure::new(status, Refusal::new(code, error.to_string()))
+}
+
+fn failed(error: HostError) -> Failure {
+    Failure::internal(&error)
+}
+
+#[cfg(test)]
+mod tests {
+    use mynah_model::roster::Group;
+
+    use super::*;
+
+    #[test]
+    fn exactly_one_chat_is_named() {
+        let id = |text: &str| Some(Id(text.into()));
+        assert_eq!(one_chat(None, id("5"), None).unwrap(), ChatRef { kind: ChatKind::Group, id: "5".into() });
+        assert!(one_chat(None, None, None).is_err());
+        assert!(one_chat(id("1"), None, id("2")).is_err());
+    }
+
+    #[test]
+    fn unknown_fields_are_refused_by_name() {
+        let read = |json: &str| serde_json::from_str::<SayFields>(json).map_err(|error| error.to_string());
+        assert!(read(r#"{"group": 5, "sender": "7", "text": "hi", "time": 1}"#).is_ok());
+        for (json, named) in [
+            (r#"{"group": 5, "text": "hi", "sneder": 7}"#, "`sneder`"),
+            (r#"{"group": 5}"#, "`text`"),
+            (r#"{"group": 5, "text": 7}"#, "string"),
+            (r#"{"group": 5, "text": "a", "text": "b"}"#, "duplicate field `text`"),
+            (r#"{"group": 1.5, "text": "a"}"#, "an id"),
+            ("[]", "invalid length"),
+            ("", "EOF"),
+        ] {
+            let error = read(json).unwrap_err();
+            assert!(error.contains(named), "{json}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_uid_leads_to_the_queue_of_its_chat() {
+        let groups =
+            [Group { id: "5".into(), uid: Some("50".into()), ..Group::default() }].into_iter().collect();
+        let roster = Roster { groups, ..Roster::default() };
+        for (given, expected) in [("50", "5"), ("5", "5"), ("7", "7")] {
+            let chat = ChatRef { kind: ChatKind::Group, id: given.into() };
+            assert_eq!(certain_id(&roster, &chat), expected);
+        }
+    }
+}

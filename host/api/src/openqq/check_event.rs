@@ -1,0 +1,278 @@
+//! check_event: what happened, by long polling.
+//!
+//! Each account has a [`Mailbox`] that keeps its newest reports. A call takes all of them, or waits for one.
+//! Of several calls that wait each report goes to exactly one. Reports that a call took come back, in front, if
+//! its answer is dropped before the client has read it to the end.
+
+use std::collections::{HashMap, VecDeque};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use futures_util::stream;
+use mynah_model::names::AccountName;
+use mynah_runtime::{ApiKind, Host};
+use parking_lot::Mutex;
+use serde_json::Value;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::feed::Feed;
+use crate::report;
+use crate::server::Closing;
+
+/// How much of an answer is handed to the connection at once.
+const PIECE: usize = 64 << 10;
+
+/// The mailboxes of all accounts.
+pub(crate) struct Mailboxes {
+    boxes: Mutex<HashMap<AccountName, Arc<Mailbox>>>,
+    limit: usize,
+}
+
+impl Mailboxes {
+    /// Each mailbox keeps the newest `limit` reports.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { boxes: Mutex::default(), limit }
+    }
+
+    /// The mailbox of an account.
+    pub(crate) fn of(&self, account: &AccountName) -> Arc<Mailbox> {
+        let mut boxes = self.boxes.lock();
+        Arc::clone(boxes.entry(account.clone()).or_insert_with(|| Arc::new(Mailbox::new(self.limit))))
+    }
+}
+
+/// Puts what happens into the mailboxes, for ever.
+pub(crate) async fn deliver(host: Host, mailboxes: Arc<Mailboxes>, mut feed: Feed) {
+    loop {
+        match feed.next().await {
+            Ok(Some(event)) => {
+                let account = host.account(event.account.as_str());
+                let Some(account) = account.filter(|account| account.api() == ApiKind::Openqq) else {
+                    continue;
+                };
+                if let Some(report) = report::of(&event, &account.roster()) {
+                    mailboxes.of(account.name()).put(report);
+                }
+            }
+            Ok(None) => return,
+            // The journal cannot be read now; the feed tries again from the same event.
+            Err(error) => {
+                tracing::error!(%error, "check_event cannot read the journal");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+}
+
+/// The newest reports of an account, oldest first.
+pub(crate) struct Mailbox {
+    held: Mutex<VecDeque<Value>>,
+    limit: usize,
+    arrived: Notify,
+}
+
+impl Mailbox {
+    fn new(limit: usize) -> Self {
+        Self { held: Mutex::default(), limit, arrived: Notify::new() }
+    }
+
+    /// Adds a report; the oldest goes if there are too many.
+    pub(crate) fn put(&self, report: Value) {
+        let mut held = self.held.lock();
+        held.push_back(report);
+        self.trim(held);
+    }
+
+    fn put_back(&self, reports: Vec<Value>) {
+        let mut held = self.held.lock();
+        for report in reports.into_iter().rev() {
+            held.push_front(report);
+        }
+        self.trim(held);
+    }
+
+    fn trim(&self, mut held: parking_lot::MutexGuard<'_, VecDeque<Value>>) {
+        while held.len() > self.limit {
+            held.pop_front();
+        }
+        drop(held);
+        self.arrived.notify_one();
+    }
+
+    fn take_now(self: &Arc<Self>) -> Option<Batch> {
+        let mut held = self.held.lock();
+        let reports: Vec<Value> = held.drain(..).collect();
+        (!reports.is_empty()).then(|| Batch { reports, mailbox: Some(Arc::clone(self)) })
+    }
+
+    /// Takes all reports; if there is none, waits for one, but not longer than `wait`. The batch is empty if
+    /// none came.
+    pub(crate) async fn take(self: &Arc<Self>, wait: Duration, mut closing: Closing) -> Batch {
+        let deadline = Instant::now() + wait;
+        loop {
+            // A report that arrives between these two lines leaves its notice with `arrived`.
+            if let Some(batch) = self.take_now() {
+                return batch;
+            }
+            tokio::select! {
+                () = self.arrived.notified() => {}
+                () = tokio::time::sleep_until(deadline) => return self.take_now().unwrap_or_default(),
+                () = closing.wait() => return Batch::default(),
+            }
+        }
+    }
+}
+
+/// Reports on their way to a client. They go back to their mailbox unless [`Batch::into_body`] is read to its end.
+#[derive(Default)]
+pub(crate) struct Batch {
+    reports: Vec<Value>,
+    mailbox: Option<Arc<Mailbox>>,
+}
+
+impl Batch {
+    /// The reports as a JSON array.
+    pub(crate) fn json(&self) -> String {
+        let items: Vec<String> = self.reports.iter().map(Value::to_string).collect();
+        format!("[{}]", items.join(","))
+    }
+
+    /// The body that carries `text`, which holds the reports.
+    ///
+    /// The last byte is handed out only after the connection had a turn to write what came before and to notice
+    /// that the client is gone; when it is out, the reports are.
+    pub(crate) fn into_body(self, text: String) -> Body {
+        let pieces = stream::unfold((self, Bytes::from(text)), |(mut batch, mut rest)| async move {
+            let piece = match rest.len() {
+                0 => return None,
+                1 => {
+                    tokio::task::yield_now().await;
+                    batch.mailbox = None;
+                    rest.split_to(1)
+                }
+                longer => rest.split_to(PIECE.min(longer - 1)),
+            };
+            Some((Ok::<_, Infallible>(piece), (batch, rest)))
+        });
+        Body::from_stream(pieces)
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        if let Some(mailbox) = self.mailbox.take() {
+            mailbox.put_back(std::mem::take(&mut self.reports));
+        }
+    }
+}
+
+impl std::fmt::Debug for Batch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Batch").field("reports", &self.reports.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::StreamExt;
+
+    use super::*;
+
+    const WAIT: Duration = Duration::from_secs(30);
+
+    fn mailbox(limit: usize) -> Arc<Mailbox> {
+        Arc::new(Mailbox::new(limit))
+    }
+
+    async fn read(batch: Batch) -> String {
+        let text = batch.json();
+        let bytes = axum::body::to_bytes(batch.into_body(text), usize::MAX).await.unwrap();
+        String::from_utf8(bytes.to_vec()).unwrap()
+    }
+
+    async fn take(mailbox: &Arc<Mailbox>) -> String {
+        read(mailbox.take(WAIT, Closing::never()).await).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_takes_all_and_the_next_one_waits_and_gets_nothing() {
+        let mailbox = mailbox(20);
+        (0..3).for_each(|n| mailbox.put(n.into()));
+        assert_eq!(take(&mailbox).await, "[0,1,2]");
+        let before = Instant::now();
+        assert_eq!(take(&mailbox).await, "[]");
+        assert_eq!(before.elapsed(), WAIT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_newest_stay() {
+        let mailbox = mailbox(2);
+        (0..5).for_each(|n| mailbox.put(n.into()));
+        assert_eq!(take(&mailbox).await, "[3,4]");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_report_goes_to_one_waiting_call() {
+        let mailbox = mailbox(20);
+        let waiting: Vec<_> = (0..3)
+            .map(|_| {
+                let mailbox = Arc::clone(&mailbox);
+                tokio::spawn(async move { take(&mailbox).await })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        mailbox.put(1.into());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        mailbox.put(2.into());
+        let mut answers = Vec::new();
+        for call in waiting {
+            answers.push(call.await.unwrap());
+        }
+        answers.sort();
+        assert_eq!(answers, ["[1]", "[2]", "[]"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_is_dropped_loses_nothing_and_wakes_another() {
+        let mailbox = mailbox(20);
+        (0..2).for_each(|n| mailbox.put(n.into()));
+        drop(mailbox.take(WAIT, Closing::never()).await);
+
+        let batch = mailbox.take(WAIT, Closing::never()).await;
+        mailbox.put(2.into());
+        let text = batch.json();
+        let mut half_read = batch.into_body(text).into_data_stream();
+        assert_eq!(half_read.next().await.unwrap().unwrap(), "[0,1");
+        let other = Arc::clone(&mailbox);
+        assert_eq!(take(&other).await, "[2]");
+        let waiting = tokio::spawn(async move { take(&other).await });
+        tokio::task::yield_now().await;
+        drop(half_read);
+        assert_eq!(waiting.await.unwrap(), "[0,1]");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_back_stands_in_front_and_the_limit_holds() {
+        let mailbox = mailbox(3);
+        (0..3).for_each(|n| mailbox.put(n.into()));
+        let batch = mailbox.take(WAIT, Closing::never()).await;
+        mailbox.put(3.into());
+        drop(batch);
+        assert_eq!(take(&mailbox).await, "[1,2,3]");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_waiting_call_is_answered_when_the_host_closes() {
+        let (close, closing) = Closing::channel();
+        let mailbox = mailbox(3);
+        let waiting = tokio::spawn(async move { read(mailbox.take(WAIT, closing).await).await });
+        tokio::task::yield_now().await;
+        let before = Instant::now();
+        close.send_replace(true);
+        assert_eq!(waiting.await.unwrap(), "[]");
+        assert_eq!(before.elapsed(), Duration::ZERO);
+    }
+}

@@ -1,0 +1,64 @@
+//! get_client_info and stop_client: the account as a running program.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mynah_model::clock::{Clock, SystemClock};
+use mynah_runtime::{Account, Host};
+use serde_json::json;
+use tracing::level_filters::LevelFilter;
+
+use super::Answer;
+
+/// What runs, and since when. The original runs a process for each account; here `pid` is the host's.
+pub(super) fn info(account: &Account) -> Answer {
+    let (starttime, runtime) = times(account);
+    Answer::Json(json!({
+        "code": 0,
+        "status": "success",
+        "account": account.name().as_str(),
+        "version": env!("CARGO_PKG_VERSION"),
+        "os": std::env::consts::OS,
+        "pid": std::process::id(),
+        "starttime": starttime,
+        "runtime": runtime,
+        "log_level": LevelFilter::current().to_string(),
+        "log_encoding": null,
+        "log_path": null,
+        "http_debug": "0",
+    }))
+}
+
+/// Stops the account for good, a little later, so that the answer has left.
+pub(super) fn stop(host: &Host, account: &Arc<Account>, delay: Duration) -> Answer {
+    let (starttime, runtime) = times(account);
+    let pid = std::process::id();
+    tracing::info!(account = %account.name(), "stop_client was called");
+    let (host, stopped) = (host.clone(), Arc::clone(account));
+    tokio::spawn(async move {
+        tokio::time::sleep(delay).await;
+        if let Err(error) = host.stop_account(&stopped).await {
+            tracing::error!(account = %stopped.name(), %error, "the account could not be stopped");
+        }
+    });
+    Answer::Json(json!({
+        "code": 0,
+        "status": format!("success, client({pid}) will stop in {} seconds", delay.as_secs()),
+        "account": account.name().as_str(),
+        "pid": pid,
+        "starttime": starttime,
+        "runtime": runtime,
+    }))
+}
+
+/// When the account was started, unix seconds, and how many seconds ago that was.
+fn times(account: &Account) -> (i64, i64) {
+    let starttime = account.started_at().div_euclid(1000);
+    let runtime = if starttime == 0 { 0 } else { now_seconds().saturating_sub(starttime).max(0) };
+    (starttime, runtime)
+}
+
+/// The time now, unix seconds.
+pub(crate) fn now_seconds() -> i64 {
+    SystemClock.now().div_euclid(1000)
+}

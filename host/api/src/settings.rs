@@ -1,0 +1,78 @@
+//! What the operator can set for the API, with every limit and time that it has.
+
+use std::time::Duration;
+
+/// Settings of the API: the `[api]` table of the configuration. Every field has a default.
+#[derive(Debug, Clone)]
+pub struct ApiSettings {
+    /// Names, without a port, that the `Host` header may carry besides loopback names and IP addresses.
+    /// Any other name is refused: a page could make its own name point at this host (DNS rebinding).
+    pub hosts: Vec<String>,
+    /// Origins (`https://panel.example`) whose pages may call `/openqq/*` and `/openwx/*`; `*` is every page.
+    /// Empty by default: any page that a person visits could read their friends and speak for them.
+    pub cors: Vec<String>,
+    /// Whether `datatype=jsonp` is answered. Off by default, for the same reason.
+    pub jsonp: bool,
+    /// What the `time` of shutup_group_member counts.
+    pub shutup_time_unit: TimeUnit,
+    /// How many events check_event keeps for each account, newest last; the original's
+    /// `check_event_list_max_size`.
+    pub check_event_list_max_size: usize,
+    /// How long check_event waits for an event before it answers `[]`.
+    pub check_event_wait: Duration,
+    /// How long after its answer stop_client acts, so that the answer has left.
+    pub stop_delay: Duration,
+    /// How long a call waits for room in a chat's queue before it is answered busy (503).
+    pub busy_after: Duration,
+    /// The most bytes a request's body may have; 413 above it.
+    pub body_limit: usize,
+    /// How long a request's body may take to arrive; 408 after it.
+    pub body_time: Duration,
+    /// How many `async` sends may be under way at once; 503 above it.
+    pub async_sends: usize,
+}
+
+impl Default for ApiSettings {
+    fn default() -> Self {
+        Self {
+            hosts: Vec::new(),
+            cors: Vec::new(),
+            jsonp: false,
+            shutup_time_unit: TimeUnit::Second,
+            check_event_list_max_size: 20,
+            check_event_wait: Duration::from_secs(30),
+            stop_delay: Duration::from_secs(3),
+            busy_after: Duration::from_secs(1),
+            body_limit: 1 << 20,
+            body_time: Duration::from_secs(30),
+            async_sends: 256,
+        }
+    }
+}
+
+/// What a number of time counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TimeUnit {
+    /// Seconds, as most public callers give.
+    #[default]
+    Second,
+    /// Minutes, as scripts written for the original give.
+    Minute,
+}
+
+/// The most parameters in one request, in query and body together: no endpoint has more than a dozen.
+pub(crate) const PARAMETERS: usize = 256;
+
+/// The most members that one call may name: more than QQ's largest group has.
+pub(crate) const MEMBERS: usize = 5_000;
+
+/// How many events are read from the journal at once while a reader catches up.
+pub(crate) const JOURNAL_PAGE: usize = 256;
+
+/// How often a line goes to a reader of events when nothing happens, so that it and what lies between know
+/// that the connection stands.
+pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// How long answers that are under way may take after the host was told to stop.
+pub(crate) const DRAIN: Duration = Duration::from_secs(5);

@@ -304,9 +304,10 @@ impl<T: IntoActions> IntoActions for Option<T> {
     }
 }
 
-impl<T: IntoActions, E: Into<Error>> IntoActions for Result<T, E> {
+// Of `Error` alone, so that a closure with `?` in it needs no annotation.
+impl<T: IntoActions> IntoActions for Result<T, Error> {
     fn into_actions(self) -> Result<Actions> {
-        self.map_err(Into::into)?.into_actions()
+        self?.into_actions()
     }
 }
 

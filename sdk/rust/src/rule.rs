@@ -27,8 +27,11 @@ pub struct Rule {
 /// A function and what calls it.
 struct Handler {
     trigger: Trigger,
-    run: Box<dyn Fn(&Trigger, &Event) -> Result<Actions>>,
+    run: Box<Run>,
 }
+
+/// A function with its body of the event taken out for it. One that captures nothing takes no memory.
+type Run = dyn Fn(&Trigger, &Event) -> Result<Actions>;
 
 /// What calls a function.
 enum Trigger {

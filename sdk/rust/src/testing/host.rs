@@ -42,8 +42,8 @@ pub(crate) mod config {
 
     pub(crate) fn get(path: &str) -> Option<String> {
         world(|world| {
-            let keys = path.split('.').filter(|key| !key.is_empty());
-            let found = keys.fold(Some(&world.settings), |value, key| value?.get(key));
+            let mut keys = path.split('.').filter(|key| !key.is_empty());
+            let found = keys.try_fold(&world.settings, |value, key| value.get(key));
             found.map(ToString::to_string)
         })
     }

@@ -11,21 +11,22 @@ mod quantity;
 mod script;
 mod section;
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mynah_api::{ApiSettings, TimeUnit};
 use mynah_model::names::ScriptName;
+use mynah_runtime::ScriptSetup;
 use mynah_store::Durability;
 use toml::de::DeTable;
 
-pub use account::{AccountConfig, ApiKind, Login};
+pub use account::{AccountConfig, ApiKind, LoginMode};
 pub use cidr::Cidr;
 pub use problem::ConfigError;
 pub(crate) use problem::Problem;
-pub use script::{Policy, ScriptConfig, Update};
+pub(crate) use script::IMPORTS;
 pub(crate) use section::nearest;
 
 use quantity::{Size, Span};
@@ -59,7 +60,7 @@ pub struct Config {
     /// The accounts, in the order of the file.
     pub accounts: Vec<AccountConfig>,
     /// What the operator wrote about scripts.
-    pub scripts: BTreeMap<ScriptName, ScriptConfig>,
+    pub scripts: HashMap<ScriptName, ScriptSetup>,
 }
 
 impl Config {
@@ -107,7 +108,7 @@ impl Config {
             max_action_age: mynah_runtime::limits::MAX_ACTION_AGE,
             api: ApiSettings::default(),
             accounts: "sim".parse().map(AccountConfig::named).into_iter().collect(),
-            scripts: BTreeMap::new(),
+            scripts: HashMap::new(),
         }
     }
 
@@ -244,5 +245,110 @@ fn read_origin(value: &Value<'_>) -> Result<String, Problem> {
     match origin == "*" || host.is_some_and(|host| !host.is_empty() && !host.contains('/')) {
         true => Ok(origin.to_owned()),
         false => Err(value.problem(format!("must be {RIGHT}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mynah_engine::InstancePolicy;
+    use mynah_runtime::grants::Mode;
+    use serde_json::json;
+
+    use super::*;
+
+    fn parse(text: &str) -> Config {
+        Config::parse(Path::new("etc/mynah.toml"), text).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[test]
+    fn an_empty_file_is_the_defaults() {
+        let config = parse("");
+        assert_eq!(config.listen, ["127.0.0.1:5000".parse().unwrap()]);
+        assert_eq!(config.data_dir, Path::new("etc/data"));
+        assert_eq!(config.accounts.iter().map(|account| account.name.as_str()).collect::<Vec<_>>(), ["sim"]);
+        assert!(config.check_exposure().is_ok());
+    }
+
+    #[test]
+    fn everything_that_can_be_written_is_read() {
+        let config = parse(
+            r#"
+            listen = ["localhost:80", "[::1]:80"]
+            data_dir = "/var/lib/mynah"
+            scripts_dir = "rules"
+            allow_from = ["10.0.0.0/8"]
+            hosts = ["Bot.Example.NET"]
+            durability = "power"
+            max_action_age = "10min"
+
+            [api]
+            jsonp = true
+            cors = ["https://example.net"]
+            shutup_time_unit = "minute"
+            body_limit = "2MiB"
+
+            [[account]]
+            name = "qq"
+            network = "sim"
+            api = "openqq"
+            roster = "people.json"
+            seed = 7
+            login = "qrcode"
+
+            [script.group-guard]
+            mode = "dry-run"
+            chats = ["qq/group/*"]
+            allow = ["reply", "shutup", "kick"]
+            imports = ["kv", "roster"]
+            budget = { shutup = "6/min", kick = "3/h", message = "20/min" }
+            priority = 10
+            policy = { warm = 100 }
+            deadline = "20ms"
+            memory = "16MiB"
+            may_target = ["admin"]
+            settings = { flood = "6 in 10s", steps = ["warn", "kick"], since = 1979-05-27 }
+            [script.group-guard.chat."qq/group/778899"]
+            settings = { flood = "12 in 10s" }
+            [script.group-guard.chat."qq"]
+            settings = { flood = "9 in 10s" }
+            "#,
+        );
+        assert_eq!(config.listen, ["127.0.0.1:80".parse().unwrap(), "[::1]:80".parse().unwrap()]);
+        assert_eq!(config.data_dir, Path::new("/var/lib/mynah"));
+        assert_eq!(config.scripts_dir, Path::new("etc/rules"));
+        assert_eq!(config.max_action_age, Duration::from_secs(600));
+        assert_eq!(config.api.hosts, ["bot.example.net"]);
+        assert!(config.api.jsonp && config.api.body_limit == 2 << 20);
+        assert_eq!(config.accounts[0].roster.as_deref(), Some(Path::new("etc/people.json")));
+
+        let setup = &config.scripts["group-guard"];
+        assert_eq!(setup.grants.mode, Mode::DryRun);
+        assert!(setup.grants.listed && setup.grants.may_target_admins && setup.grants.allow.contains("kick"));
+        assert_eq!(setup.grants.budget.len(), 3);
+        assert!(setup.imports.kv && setup.imports.roster && !setup.imports.kv_shared);
+        assert_eq!(setup.policy, InstancePolicy::Warm { max_calls: 100 });
+        assert_eq!((setup.limits.deadline, setup.limits.memory), (Duration::from_millis(20), 16 << 20));
+        assert_eq!(setup.settings["since"], json!("1979-05-27"));
+        let layers: Vec<_> = setup.chat_settings.iter().map(|(pattern, _)| pattern.to_string()).collect();
+        assert_eq!(layers, ["qq/*/*", "qq/group/778899"], "the widest comes first");
+    }
+
+    #[test]
+    fn an_error_shows_the_line_even_after_wide_characters_and_a_byte_order_mark() {
+        let error = Config::parse(Path::new("mynah.toml"), "\u{feff}# 配置\n[script.a]\nsettings = { 值 = 1, 值 = 2 }");
+        let error = error.unwrap_err();
+        assert_eq!(error.place, Some((3, 21)), "{error}");
+        assert!(error.to_string().contains("3 | settings = { 值 = 1, 值 = 2 }"), "{error}");
+    }
+
+    #[test]
+    fn only_loopback_addresses_need_no_list_of_who_may() {
+        for (listen, exposed) in
+            [("127.0.0.2:1", false), ("[::1]:1", false), ("[::ffff:127.0.0.1]:1", false), ("0.0.0.0:1", true), ("10.0.0.1:1", true)]
+        {
+            let config = parse(&format!("listen = \"{listen}\""));
+            assert_eq!(config.check_exposure().is_err(), exposed, "{listen}");
+        }
+        assert!(parse("listen = \"0.0.0.0:1\"\nallow_from = [\"10.0.0.0/8\"]").check_exposure().is_ok());
     }
 }

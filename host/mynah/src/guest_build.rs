@@ -19,7 +19,8 @@ pub const PROFILE: &str = "script";
 
 /// A shadow stack of 64 KiB and an initial heap, so that the first call into a fresh instance need not grow its memory:
 /// 1.5 to 2 times cheaper per event. Link arguments of a dependency do not reach the component, so they are given here.
-const LEAN_MEMORY: &str = r#"target.wasm32-wasip2.rustflags=["-Clink-arg=-zstack-size=65536","-Clink-arg=--initial-heap=131072"]"#;
+const LEAN_MEMORY: &str =
+    r#"target.wasm32-wasip2.rustflags=["-Clink-arg=-zstack-size=65536","-Clink-arg=--initial-heap=131072"]"#;
 
 /// For a workspace that does not know the profile; one that does adds to it.
 const PROFILE_EXISTS: &str = r#"profile.script.inherits="release""#;
@@ -34,6 +35,8 @@ pub struct GuestBuild {
     pub manifest: PathBuf,
     /// The packages to build.
     pub packages: Vec<String>,
+    /// Whether the scripts are the packages' examples (many small ones in one package) and not their libraries.
+    pub examples: bool,
     /// Where cargo puts what it makes. Not the target folder of an outer cargo.
     pub target_dir: PathBuf,
     /// Whether the compiler's messages are coloured.
@@ -102,6 +105,9 @@ impl GuestBuild {
             .arg(file_name(&self.manifest))
             .arg("--target-dir")
             .arg(&self.target_dir);
+        if self.examples {
+            command.arg("--examples");
+        }
         for package in &self.packages {
             command.args(["--package", package]);
         }

@@ -106,6 +106,7 @@ impl GuestSources {
         GuestBuild {
             manifest: self.manifest.clone(),
             packages: self.crates.iter().map(|guest| guest.package.clone()).collect(),
+            examples: false,
             target_dir: self.target_dir.clone(),
             color,
         }
@@ -115,8 +116,12 @@ impl GuestSources {
 /// A package of `cargo metadata`, if it is a script.
 fn script(package: &Json) -> Option<GuestCrate> {
     let targets = package.get("targets")?.as_array()?;
-    let kinds = |target: &Json| target.get("crate_types").and_then(Json::as_array).cloned().unwrap_or_default();
-    let target = targets.iter().find(|target| kinds(target).iter().any(|kind| kind == "cdylib"))?;
+    // The kind of a library is its crate types; that of an example is `example`, whatever it is compiled to.
+    let is_script = |target: &&Json| {
+        let kinds = target.get("kind").and_then(Json::as_array);
+        kinds.is_some_and(|kinds| kinds.iter().any(|kind| kind == "cdylib"))
+    };
+    let target = targets.iter().find(is_script)?;
     Some(GuestCrate {
         package: package.get("name")?.as_str()?.to_owned(),
         script: target.get("name")?.as_str()?.replace('_', "-"),
@@ -145,7 +150,7 @@ mod tests {
         serde_json::json!({
             "name": name,
             "manifest_path": format!("{folder}/Cargo.toml"),
-            "targets": [{ "name": name.replace('-', "_"), "crate_types": [kind] }],
+            "targets": [{ "name": name.replace('-', "_"), "kind": [kind] }],
         })
     }
 

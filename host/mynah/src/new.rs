@@ -24,10 +24,11 @@ const FILES: [(&str, &str); 6] = [
     (".gitignore", include_str!("../templates/new/gitignore.template")),
 ];
 
-/// Names that cargo or Rust do not take for a crate (the SDK's own names, and what cannot be a crate's name).
-const TAKEN: [&str; 12] = [
-    "alloc", "core", "mynah-sdk", "proc-macro", "self", "serde", "std", "super", "crate", "test", "true", "false",
-];
+/// Names that no crate can have: the SDK's own dependencies, Rust's keywords, and what cargo keeps for itself.
+const TAKEN: &str = "alloc core mynah-sdk proc-macro serde serde-json std test deps build examples incremental \
+    abstract as async await become box break const continue crate do dyn else enum extern false final fn for gen if \
+    impl in let loop macro match mod move mut override priv pub ref return self static struct super trait true try \
+    type typeof union unsafe unsized use virtual where while yield";
 
 /// Writes the folder.
 pub(crate) fn main(name: &str) -> Result<(), Failure> {
@@ -43,6 +44,10 @@ pub(crate) fn main(name: &str) -> Result<(), Failure> {
     ))
 }
 
+fn is_taken(name: &str) -> bool {
+    TAKEN.split_whitespace().any(|taken| taken == name)
+}
+
 fn valid(name: &str) -> Result<ScriptName, Failure> {
     let wrong = |why: String| {
         let right: String = name
@@ -52,7 +57,7 @@ fn valid(name: &str) -> Result<ScriptName, Failure> {
             .collect();
         let right = right.trim_matches(|c: char| c == '-' || c.is_ascii_digit());
         let failure = Failure::usage(why);
-        match right.parse::<ScriptName>().is_ok() && right != name && !TAKEN.contains(&right) {
+        match right.parse::<ScriptName>().is_ok() && right != name && !is_taken(right) {
             true => failure.hint(format!("for example `mynah new {right}`")),
             false => failure.hint("for example `mynah new hello`"),
         }
@@ -61,7 +66,7 @@ fn valid(name: &str) -> Result<ScriptName, Failure> {
     if !name.starts_with(|c: char| c.is_ascii_lowercase()) || name.ends_with('-') {
         return Err(wrong(format!("`{name}` cannot be a crate: it must begin with a letter and end with none of `-`")));
     }
-    if TAKEN.contains(&name) {
+    if is_taken(name) {
         return Err(wrong(format!("`{name}` cannot be a crate: the name has another meaning in Rust")));
     }
     Ok(parsed)

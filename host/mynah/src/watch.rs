@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use anyhow::Context;
-use notify::{EventKind, RecommendedWatcher, RecursiveMode};
+use notify_debouncer_full::notify::{RecommendedWatcher, RecursiveMode};
 use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer};
 
 use crate::build;
@@ -158,7 +158,7 @@ impl Watch {
         };
         events
             .iter()
-            .filter(|event| !matches!(event.kind, EventKind::Access(_)))
+            .filter(|event| !event.kind.is_access())
             .any(|event| event.paths.iter().any(is_source))
     }
 }

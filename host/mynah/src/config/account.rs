@@ -7,6 +7,7 @@ use mynah_model::names::AccountName;
 use super::problem::Problem;
 use super::section::Value;
 
+pub use mynah_networks::sim::LoginMode;
 pub use mynah_runtime::ApiKind;
 
 /// The networks that an account can be on.
@@ -24,22 +25,13 @@ pub struct AccountConfig {
     /// One seed is one history.
     pub seed: u64,
     /// How it logs in.
-    pub login: Login,
-}
-
-/// How an account of the embedded network logs in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Login {
-    /// By itself.
-    Immediate,
-    /// When its QR code is scanned, by a call.
-    QrCode,
+    pub login: LoginMode,
 }
 
 impl AccountConfig {
     /// An account with nothing but a name: on the built-in network, logged in at once.
     pub(super) fn named(name: AccountName) -> Self {
-        Self { name, api: ApiKind::Openqq, roster: None, seed: 0, login: Login::Immediate }
+        Self { name, api: ApiKind::Openqq, roster: None, seed: 1, login: LoginMode::Immediate }
     }
 }
 
@@ -76,7 +68,7 @@ fn read(value: &Value<'_>, folder: &Path) -> Result<AccountConfig, Problem> {
     let roster = section.read("roster", |value| super::read_path(&value, folder))?;
     let seed = section.read("seed", |value| value.integer(0..=i64::MAX as u64))?;
     let login = section
-        .read("login", |value| value.choice(&[("immediate", Login::Immediate), ("qrcode", Login::QrCode)]))?;
+        .read("login", |value| value.choice(&[("immediate", LoginMode::Immediate), ("qrcode", LoginMode::QrCode)]))?;
     section.finish()?;
     let name = name.ok_or_else(|| section.problem("`name` is missing, for example `name = \"qq\"`"))?;
     let mut account = AccountConfig::named(name);

@@ -1,11 +1,14 @@
 //! `[script.NAME]`: what the operator grants a script, and its settings.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
+use mynah_engine::limits::{DEADLINE_MOST_MS, MEMORY_MOST_MIB};
+use mynah_engine::{ImportGrants, InstancePolicy, Limits};
 use mynah_model::action::ActionBody;
 use mynah_model::address::AddressPattern;
-use mynah_model::names::{ReleaseId, ScriptName};
+use mynah_model::names::ScriptName;
+use mynah_runtime::ScriptSetup;
 use mynah_runtime::grants::{Grants, Mode, Rate};
 use serde_json::Value as Json;
 
@@ -13,58 +16,15 @@ use super::problem::Problem;
 use super::section::{Section, Value, nearest, one_of};
 
 /// The imports that need a grant.
-const IMPORTS: [&str; 3] = ["kv", "kv-shared", "roster"];
+pub(crate) const IMPORTS: [&str; 3] = ["kv", "kv-shared", "roster"];
 
 /// Calls of a warm instance before it is replaced, unless the operator says otherwise: often enough that its start
 /// does not matter, seldom enough that a slow leak does not either.
 const WARM_CALLS: u32 = 10_000;
 
-/// What the operator wrote about one script.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ScriptConfig {
-    /// What it may do, where, and how often.
-    pub grants: Grants,
-    /// The imports it may have besides those that every script has.
-    pub imports: BTreeSet<String>,
-    /// Scripts of higher priority see an event first.
-    pub priority: i32,
-    /// How long an instance lives.
-    pub policy: Policy,
-    /// CPU time for one event; `None` is the host's default.
-    pub deadline: Option<Duration>,
-    /// Bytes of all its memories together; `None` is the host's default.
-    pub memory: Option<u64>,
-    /// Its settings in all chats: a JSON object.
-    pub settings: Json,
-    /// Its settings in some chats, laid over those for all.
-    pub chat_settings: Vec<(AddressPattern, Json)>,
-    /// The only release that may be loaded under this name.
-    pub pin: Option<ReleaseId>,
-    /// What happens when there is a new release.
-    pub update: Update,
-}
-
-/// How long an instance lives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Policy {
-    /// For one event.
-    Fresh,
-    /// For this many events, or until it fails.
-    Warm(u32),
-}
-
-/// What happens when a new release of a script appears.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Update {
-    /// It goes live if it asks for no more than the old one.
-    Auto,
-    /// It waits for the operator.
-    Hold,
-}
-
 /// Reads all `[script.NAME]` tables.
-pub(super) fn read_all(value: &Value<'_>) -> Result<BTreeMap<ScriptName, ScriptConfig>, Problem> {
-    let mut scripts = BTreeMap::new();
+pub(super) fn read_all(value: &Value<'_>) -> Result<HashMap<ScriptName, ScriptSetup>, Problem> {
+    let mut scripts = HashMap::new();
     for (key, value) in value.entries("a table of scripts, each `[script.NAME]`")? {
         let name: ScriptName = key.parsed()?;
         let section = value.section(format!("`[script.{name}]`"))?;
@@ -73,8 +33,8 @@ pub(super) fn read_all(value: &Value<'_>) -> Result<BTreeMap<ScriptName, ScriptC
     Ok(scripts)
 }
 
-fn read(mut section: Section<'_>) -> Result<ScriptConfig, Problem> {
-    let unlisted = Grants::unlisted();
+fn read(mut section: Section<'_>) -> Result<ScriptSetup, Problem> {
+    let default = ScriptSetup::default();
     let grants = Grants {
         listed: true,
         mode: section
@@ -82,7 +42,7 @@ fn read(mut section: Section<'_>) -> Result<ScriptConfig, Problem> {
                 value.choice(&[("live", Mode::Live), ("dry-run", Mode::DryRun), ("off", Mode::Off)])
             })?
             .unwrap_or_default(),
-        allow: section.read("allow", |value| read_actions(&value))?.unwrap_or(unlisted.allow),
+        allow: section.read("allow", |value| read_actions(&value))?.unwrap_or(default.grants.allow),
         chats: section
             .read("chats", |value| {
                 value.one_or_more("a list of addresses", |item| {
@@ -93,24 +53,24 @@ fn read(mut section: Section<'_>) -> Result<ScriptConfig, Problem> {
         budget: section.read("budget", |value| read_budget(&value))?.unwrap_or_default(),
         may_target_admins: section.read("may_target", |value| read_may_target(&value))?.unwrap_or(false),
     };
-    let config = ScriptConfig {
+    let mut limits = Limits::default();
+    if let Some(value) = section.take("deadline") {
+        limits.deadline = read_deadline(&value)?;
+    }
+    if let Some(value) = section.take("memory") {
+        limits.memory = read_memory(&value)?;
+    }
+    let setup = ScriptSetup {
         grants,
-        imports: section
-            .read("imports", |value| read_imports(&value))?
-            .unwrap_or_else(|| BTreeSet::from(["kv".to_owned()])),
+        imports: section.read("imports", |value| read_imports(&value))?.unwrap_or(default.imports),
+        limits,
         priority: section.read("priority", |value| value.integer(-1_000_000..=1_000_000))?.unwrap_or(0),
-        policy: section.read("policy", |value| read_policy(&value))?.unwrap_or(Policy::Fresh),
-        deadline: section.read("deadline", |value| read_deadline(&value))?,
-        memory: section.read("memory", |value| super::read_size(&value, "a size, such as \"64MiB\""))?,
-        settings: section.read("settings", |value| read_settings(&value))?.unwrap_or_else(no_settings),
+        policy: section.read("policy", |value| read_policy(&value))?.unwrap_or(default.policy),
+        settings: section.read("settings", |value| read_settings(&value))?.unwrap_or(default.settings),
         chat_settings: section.read("chat", |value| read_chat_settings(&value))?.unwrap_or_default(),
-        pin: section.read("pin", |value| read_pin(&value))?,
-        update: section
-            .read("update", |value| value.choice(&[("auto", Update::Auto), ("hold", Update::Hold)]))?
-            .unwrap_or(Update::Auto),
     };
     section.finish()?;
-    Ok(config)
+    Ok(setup)
 }
 
 /// A word out of a fixed vocabulary, in a list.
@@ -131,9 +91,11 @@ fn read_actions(value: &Value<'_>) -> Result<BTreeSet<String>, Problem> {
     Ok(actions.into_iter().collect())
 }
 
-fn read_imports(value: &Value<'_>) -> Result<BTreeSet<String>, Problem> {
-    let imports = value.list("a list of imports", |item| read_word(&item, "an import", &IMPORTS))?;
-    Ok(imports.into_iter().collect())
+/// The imports that are named, and no others.
+fn read_imports(value: &Value<'_>) -> Result<ImportGrants, Problem> {
+    let named = value.list("a list of imports", |item| read_word(&item, "an import", &IMPORTS))?;
+    let has = |name: &str| named.iter().any(|named| named == name);
+    Ok(ImportGrants { kv: has("kv"), kv_shared: has("kv-shared"), roster: has("roster") })
 }
 
 fn read_budget(value: &Value<'_>) -> Result<BTreeMap<String, Rate>, Problem> {
@@ -161,30 +123,39 @@ fn read_may_target(value: &Value<'_>) -> Result<bool, Problem> {
 }
 
 /// `"fresh"`, `"warm"` or `{ warm = CALLS }`.
-fn read_policy(value: &Value<'_>) -> Result<Policy, Problem> {
+fn read_policy(value: &Value<'_>) -> Result<InstancePolicy, Problem> {
     if !value.is_table() {
-        return value.choice(&[("fresh", Policy::Fresh), ("warm", Policy::Warm(WARM_CALLS))]);
+        let warm = InstancePolicy::Warm { max_calls: WARM_CALLS };
+        return value.choice(&[("fresh", InstancePolicy::Fresh), ("warm", warm)]);
     }
     let mut section = value.section("`policy`")?;
     let calls = section.read("warm", |value| value.integer(1..=u32::MAX))?;
     section.finish()?;
-    calls.map(Policy::Warm).ok_or_else(|| value.problem("must be \"fresh\", \"warm\" or { warm = 1000 }"))
+    let max_calls = calls.ok_or_else(|| value.problem("must be \"fresh\", \"warm\" or { warm = 1000 }"))?;
+    Ok(InstancePolicy::Warm { max_calls })
 }
 
 /// Milliseconds as a number, or any length of time as text.
 fn read_deadline(value: &Value<'_>) -> Result<Duration, Problem> {
     let deadline = match value.is_integer() {
-        true => Duration::from_millis(value.integer(1..=10_000_u64)?),
+        true => Duration::from_millis(value.integer(1..=DEADLINE_MOST_MS)?),
         false => super::read_span(value, "a length of time, such as \"50ms\"")?,
     };
-    if deadline.is_zero() || deadline > Duration::from_secs(10) {
-        return Err(value.problem("must lie between 1ms and 10s: a script that needs longer holds up its chat"));
+    if deadline.is_zero() || deadline > Duration::from_millis(DEADLINE_MOST_MS) {
+        return Err(value.problem(format!(
+            "must lie between 1ms and {DEADLINE_MOST_MS}ms: a script that needs longer holds up its chat"
+        )));
     }
     Ok(deadline)
 }
 
-fn no_settings() -> Json {
-    Json::Object(serde_json::Map::new())
+fn read_memory(value: &Value<'_>) -> Result<usize, Problem> {
+    let bytes = super::read_size(value, "a size, such as \"64MiB\"")?;
+    let most = MEMORY_MOST_MIB << 20;
+    match usize::try_from(bytes) {
+        Ok(memory) if (1 << 16..=most).contains(&bytes) => Ok(memory),
+        _ => Err(value.problem(format!("must lie between 64KiB and {MEMORY_MOST_MIB}MiB"))),
+    }
 }
 
 fn read_settings(value: &Value<'_>) -> Result<Json, Problem> {
@@ -200,15 +171,8 @@ fn read_chat_settings(value: &Value<'_>) -> Result<Vec<(AddressPattern, Json)>, 
         let mut section = value.section(format!("the layer of `{pattern}`"))?;
         let settings = section.read("settings", |value| read_settings(&value))?;
         section.finish()?;
-        layers.push((pattern, settings.unwrap_or_else(no_settings)));
+        layers.push((pattern, settings.unwrap_or_else(|| Json::Object(serde_json::Map::new()))));
     }
     layers.sort_by_key(|(pattern, _)| pattern.narrowness());
     Ok(layers)
-}
-
-fn read_pin(value: &Value<'_>) -> Result<ReleaseId, Problem> {
-    let right = "a release, such as \"sha256:\" and 64 hex digits";
-    let text = value.text(right)?;
-    let digits = text.strip_prefix("sha256:").unwrap_or(text).to_ascii_lowercase();
-    ReleaseId::try_from(digits).map_err(|error| value.problem(format!("is not {right}: {error}")))
 }

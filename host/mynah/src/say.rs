@@ -1,0 +1,145 @@
+//! `mynah say`: a person on the embedded network of a running host says something.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::Args;
+use mynah_model::roster::{Person, Roster};
+use mynah_networks::roster_file;
+use reqwest::Response;
+use serde_json::{Value as Json, json};
+
+use crate::config::DEFAULT_LISTEN;
+use crate::exit::{Exit, Failure};
+use crate::{output, people, run};
+
+/// What is said, where, by whom, and on which host.
+#[derive(Debug, Args)]
+pub(crate) struct SayArgs {
+    /// In this group: id, number or name.
+    #[arg(long, value_name = "ID", group = "chat")]
+    group: Option<String>,
+    /// In this discuss: id or name.
+    #[arg(long, value_name = "ID", group = "chat")]
+    discuss: Option<String>,
+    /// By this friend, to the account: id, number or name.
+    #[arg(long, value_name = "ID", group = "chat")]
+    friend: Option<String>,
+    /// Who says it: id, number, card or name. In a group or discuss.
+    #[arg(long = "as", value_name = "NAME")]
+    sender: Option<String>,
+    /// The account, if the host has several.
+    #[arg(long, value_name = "NAME")]
+    account: Option<String>,
+    /// The running host.
+    #[arg(long, value_name = "URL", default_value_t = format!("http://{DEFAULT_LISTEN}"))]
+    host: String,
+    /// What is said; several words need no quotes.
+    #[arg(required = true, value_name = "TEXT")]
+    text: Vec<String>,
+}
+
+/// Says it, and prints the number of its event.
+pub(crate) fn main(args: SayArgs) -> Result<(), Failure> {
+    let seq = run::tokio_runtime()?.block_on(say(args))?;
+    output::print(&format!("{seq}\n"))
+}
+
+async fn say(args: SayArgs) -> Result<Json, Failure> {
+    let host = Client { url: args.host.trim_end_matches('/').to_owned(), http: reqwest::Client::new() };
+    let account = match args.account {
+        Some(account) => account,
+        None => host.sim_account().await?,
+    };
+    let body = match (&args.group, &args.discuss, &args.friend) {
+        (Some(group), None, None) => {
+            let roster = host.roster(&account, "groups", "get_group_info").await?;
+            let group = people::group(&roster, group).map_err(Failure::usage)?;
+            let sender = sender(&args.sender, |given| people::person(&group.members, given))?;
+            json!({ "group": group.id, "sender": sender, "text": args.text.join(" ") })
+        }
+        (None, Some(discuss), None) => {
+            let roster = host.roster(&account, "discusses", "get_discuss_info").await?;
+            let discuss = people::discuss(&roster, discuss).map_err(Failure::usage)?;
+            let sender = sender(&args.sender, |given| people::person(&discuss.members, given))?;
+            json!({ "discuss": discuss.id, "sender": sender, "text": args.text.join(" ") })
+        }
+        (None, None, Some(friend)) => {
+            let roster = host.roster(&account, "friends", "get_friend_info").await?;
+            let friend = people::person(&roster.friends, friend).map_err(Failure::usage)?;
+            json!({ "friend": friend.id, "text": args.text.join(" ") })
+        }
+        _ => return Err(Failure::usage("say where: `--group ID`, `--discuss ID` or `--friend ID`")),
+    };
+    let answer = host.call(&format!("/api/v1/accounts/{account}/sim/say"), Some(&body)).await?;
+    answer.get("seq").cloned().ok_or_else(|| Failure::failed("the host's answer has no `seq`"))
+}
+
+/// The id of who says it.
+fn sender<'a>(
+    given: &Option<String>,
+    find: impl Fn(&str) -> Result<&'a Arc<Person>, String>,
+) -> Result<&'a str, Failure> {
+    let given = given.as_deref().ok_or_else(|| Failure::usage("who says it? Add `--as NAME`"))?;
+    Ok(&find(given).map_err(Failure::usage)?.id)
+}
+
+struct Client {
+    url: String,
+    http: reqwest::Client,
+}
+
+impl Client {
+    /// The first account on the embedded network.
+    async fn sim_account(&self) -> Result<String, Failure> {
+        let accounts = self.call("/api/v1/accounts", None).await?;
+        let is_sim = |account: &&Json| account.get("network").is_some_and(|network| network == "sim");
+        let first = accounts.as_array().and_then(|accounts| accounts.iter().find(is_sim));
+        let name = first.and_then(|account| account.get("name")?.as_str()).map(str::to_owned);
+        name.ok_or_else(|| Failure::failed("the host has no account on the embedded network"))
+    }
+
+    /// A part of what an account knows.
+    async fn roster(&self, account: &str, part: &str, endpoint: &str) -> Result<Roster, Failure> {
+        let user = self.call(&format!("/openqq/get_user_info?client={account}"), None).await?;
+        let rows = self.call(&format!("/openqq/{endpoint}?client={account}"), None).await?;
+        let roster = json!({ "user": user, part: rows });
+        Ok(roster_file::parse(roster.to_string().as_bytes(), endpoint).context("the host's answer is no roster")?)
+    }
+
+    /// Gets, or posts a body.
+    async fn call(&self, path: &str, body: Option<&Json>) -> Result<Json, Failure> {
+        let url = format!("{}{path}", self.url);
+        let request = match body {
+            Some(body) => self.http.post(&url).json(body),
+            None => self.http.get(&url),
+        };
+        let answer = request.send().await.map_err(|error| {
+            let failure = Failure::failed(format!("no host answers at {}", self.url));
+            let failure = Failure { error: failure.error.context(error.to_string()), ..failure };
+            failure.hint("`mynah run` or `mynah dev` starts one; `--host URL` names another")
+        })?;
+        understand(answer).await
+    }
+}
+
+/// The answer's JSON, or the host's own words for why not.
+async fn understand(answer: Response) -> Result<Json, Failure> {
+    let status = answer.status();
+    let text = answer.text().await.context("the host's answer was cut short")?;
+    if status.is_success() {
+        return Ok(serde_json::from_str(&text).context("the host's answer is not JSON: is it a mynah?")?);
+    }
+    let said: Json = serde_json::from_str(&text).unwrap_or_default();
+    let said = said.get("error").unwrap_or(&said);
+    let field = |name: &str| said.get(name).and_then(Json::as_str);
+    let why = match (field("code"), field("text")) {
+        (Some(code), Some(text)) => format!("{code}: {text}"),
+        _ => format!("{status}: {}", text.trim()),
+    };
+    let failure = Failure { exit: Exit::Refused, ..Failure::failed(why) };
+    Err(match field("hint") {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    })
+}

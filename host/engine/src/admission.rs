@@ -7,7 +7,7 @@ use mynah_model::names::{ReleaseId, ScriptName};
 use mynah_model::refusal::{Code, Refusal};
 use mynah_model::script::ScriptInfo;
 use sha2::{Digest, Sha256};
-use wasmparser::{Encoding, Parser, Payload};
+use wasmparser::{ComponentTypeRef, Encoding, Parser, Payload, TypeBounds};
 use wasmtime::component::Component;
 
 use crate::bindings;
@@ -144,7 +144,10 @@ fn read_imports(bytes: &[u8]) -> Result<Vec<String>, Refusal> {
                 for import in section {
                     let import =
                         import.map_err(|error| invalid(format!("the component's imports: {error}")))?;
-                    imports.push(import.name.name.to_owned());
+                    // A type that the world names (`event`) stands among the imports and asks for nothing.
+                    if !matches!(import.ty, ComponentTypeRef::Type(TypeBounds::Eq(_))) {
+                        imports.push(import.name.name.to_owned());
+                    }
                 }
             }
             _ => {}

@@ -2,11 +2,12 @@
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 
 use axum::extract::Request;
-use axum::serve::ListenerExt;
+use axum::serve::{Listener, ListenerExt};
 use axum::{Extension, Router};
-use tokio::net::TcpListener;
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use crate::settings::DRAIN;
@@ -14,7 +15,7 @@ use crate::settings::DRAIN;
 /// Serves until `shutdown` resolves: then no new connection is taken, answers that wait for something end, and
 /// the others have a few seconds.
 pub async fn serve(
-    listener: TcpListener,
+    listener: impl Listener<Io = TcpStream, Addr = SocketAddr>,
     router: Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {

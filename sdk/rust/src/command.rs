@@ -50,12 +50,18 @@ impl Command {
         let Some((message, invocation)) = event.message().and_then(|m| Some((m, m.command.as_ref()?))) else {
             return false;
         };
-        let named = |name: &String| name.eq_ignore_ascii_case(&invocation.name);
+        let named = |name: &String| is_same_word(name, &invocation.name);
         let may = self.role == Role::Member
             || event.chat_kind() != Some(ChatKind::Group)
             || message.sender.role.is_some_and(|role| role >= self.role);
         (named(&self.name) || self.aliases.iter().any(named)) && may
     }
+}
+
+/// Whether two words differ in nothing but case, of any script: the host compares them so.
+fn is_same_word(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other)
+        || one.chars().flat_map(char::to_lowercase).eq(other.chars().flat_map(char::to_lowercase))
 }
 
 /// A command that somebody typed.

@@ -8,7 +8,10 @@ fn rule() -> Rule {
     Rule::new("all", "Has one of each.")
         .version("1.2.0")
         .settings_schema("{}")
-        .command(Command::new("roll").alias("骰子").usage("<sides>").help("throws a die"), roll)
+        .command(
+            Command::new("roll").alias("骰子").alias("würfel").usage("<sides>").help("throws a die"),
+            roll,
+        )
         .command(Command::new("clear").for_role(Role::Admin), |_| reply("cleared"))
         .on_match("words", |_, _, found: &[Match]| reply(format!("found {}", found.len())))
         .on_member_joined(|_, new| reply(text("hi ").mention(&new.who)))
@@ -43,7 +46,7 @@ fn the_host_is_told_what_is_wanted_and_nothing_more() {
     };
     let wants = [
         filter(&[EventKind::MessageReceived], &[], &["words"]),
-        filter(&[EventKind::MessageReceived], &["roll", "骰子", "clear"], &[]),
+        filter(&[EventKind::MessageReceived], &["roll", "骰子", "würfel", "clear"], &[]),
         filter(&[EventKind::MemberJoined, EventKind::TimerFired], &[], &[]),
     ];
     assert_eq!(info.wants, wants);
@@ -53,7 +56,7 @@ fn the_host_is_told_what_is_wanted_and_nothing_more() {
 #[test]
 fn commands_are_called_by_any_name_in_any_case_with_their_arguments() {
     let mut sim = Sim::group(rule());
-    for text in ["/roll 6", "/ROLL  6", "／骰子 6", " /roll \"6\" 0"] {
+    for text in ["/roll 6", "/ROLL  6", "／骰子 6", "/WÜRFEL 6", " /roll \"6\" 0"] {
         sim.say("alice", text).expect_reply("6");
     }
     for text in ["roll 6", "/rolls 6", "say /roll 6"] {

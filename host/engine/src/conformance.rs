@@ -77,3 +77,127 @@
 //! 18. `schedule`: when after-ms 90000; tag `t2`
 //! 19. `schedule`: when at 1700000060000; tag `t3`
 //! 20. `schedule`: when other {kind `lunar`, json `{}`}; tag `t4`
+
+mod samples;
+
+use std::sync::Arc;
+
+use mynah_model::action::{Action, ActionBody};
+use mynah_model::event::{Event, EventBody, EventKind};
+use mynah_model::message::Segment;
+use mynah_model::names::ScriptName;
+use mynah_model::refusal::{Code, Refusal};
+use mynah_model::roster::Roster;
+
+use crate::services::{HostServices, KvRefusal, KvScope, KvValue, ServiceError};
+use crate::{
+    CallContext, Engine, EngineConfig, ImportGrants, InstancePolicy, Limits, Script, SettingsLayers,
+};
+
+/// What each event must give, one line for each kind, in the order of [`EventKind::ALL`].
+const EXPECTED: &str = include_str!("../conformance/events.txt");
+
+/// One thing that the guest was asked, and whether it did it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// What it was asked: `describe`, a kind of event, or `actions`.
+    pub name: String,
+    /// What it should have given.
+    pub expected: String,
+    /// What it gave.
+    pub given: String,
+}
+
+impl Check {
+    /// Whether the guest did what was asked.
+    pub fn passed(&self) -> bool {
+        self.expected == self.given
+    }
+}
+
+/// Runs a conformance guest.
+///
+/// # Errors
+/// If the component is not admitted. A guest that answers wrongly is not an error but checks that failed.
+pub fn check(component: &[u8]) -> Result<Vec<Check>, Refusal> {
+    let failed = |error: &dyn std::error::Error| Refusal::new(Code::HostFailure, error.to_string());
+    let engine = Engine::new(EngineConfig::default()).map_err(|error| failed(&error))?;
+    let name: ScriptName = "conformance".parse().map_err(|error| failed(&error))?;
+    let limits = Limits::default();
+    let release =
+        engine.admit(&name, component, &ImportGrants { kv: false, ..ImportGrants::default() }, &limits)?;
+    let mut checks = vec![Check {
+        name: "describe".to_owned(),
+        expected: format!("{:#?}", samples::info()),
+        given: format!("{:#?}", release.info),
+    }];
+    // Warm: an interpreter would take seconds to start for every event.
+    let policy = InstancePolicy::Warm { max_calls: u32::MAX };
+    let settings = SettingsLayers::default();
+    let script = Script::new(name, release, 0, policy, limits, Vec::new(), settings);
+    for (event, expected) in samples::events().map_err(|error| failed(&error))?.iter().zip(EXPECTED.lines()) {
+        let given = match call(&engine, &script, event) {
+            Ok(actions) => text_of_reply(&actions).unwrap_or_else(|| format!("{actions:#?}")),
+            Err(fault) => fault,
+        };
+        checks.push(Check { name: kind_name(event.body.kind()), expected: expected.to_owned(), given });
+    }
+    let mut command = samples::events().map_err(|error| failed(&error))?.swap_remove(0);
+    if let EventBody::MessageReceived(message) = &mut command.body {
+        message.segments = vec![Segment::text("/actions")];
+        message.text = "/actions".to_owned();
+    }
+    let expected = samples::actions().map_err(|error| failed(&error))?;
+    let given = call(&engine, &script, &command);
+    let given = given.map_or_else(|fault| fault, |actions| format!("{actions:#?}"));
+    checks.push(Check { name: "actions".to_owned(), expected: format!("{expected:#?}"), given });
+    Ok(checks)
+}
+
+fn call(engine: &Engine, script: &Script, event: &Event) -> Result<Vec<Action>, String> {
+    let context = CallContext { roster: Arc::new(Roster::default()), services: Box::new(NoState) };
+    let report = engine.call(script, event, context);
+    report.result.map_err(|fault| {
+        let backtrace = fault.backtrace.as_ref().map(|trace| format!("\n{trace}")).unwrap_or_default();
+        format!("{fault}{backtrace}")
+    })
+}
+
+/// The text, if the answer is one plain reply with nothing else to it.
+fn text_of_reply(actions: &[Action]) -> Option<String> {
+    let [action] = actions else { return None };
+    let ActionBody::Reply { segments, .. } = &action.body else { return None };
+    let [Segment::Text { text }] = segments.as_slice() else { return None };
+    let plain = ActionBody::Reply { segments: segments.clone(), quote: false };
+    (*action == Action::new(plain)).then(|| text.clone())
+}
+
+fn kind_name(kind: EventKind) -> String {
+    match serde_json::to_value(kind) {
+        Ok(serde_json::Value::String(name)) => name,
+        _ => format!("{kind:?}"),
+    }
+}
+
+/// A conformance guest has no grants, so nobody asks.
+struct NoState;
+
+impl HostServices for NoState {
+    fn kv_get(&mut self, _: KvScope, _: &str) -> Result<Option<KvValue>, ServiceError> {
+        Ok(None)
+    }
+
+    fn kv_put(&mut self, _: KvScope, _: &str, _: Option<KvValue>) -> Result<(), KvRefusal> {
+        Ok(())
+    }
+
+    fn kv_list(
+        &mut self,
+        _: KvScope,
+        _: &str,
+        _: Option<&str>,
+        _: u32,
+    ) -> Result<Vec<(String, KvValue)>, ServiceError> {
+        Ok(Vec::new())
+    }
+}

@@ -223,3 +223,176 @@ impl Sandbox {
         Err(KvError::TooLarge(format!("the {what} has {given} bytes; it may have {most}")))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use mynah_model::Attrs;
+    use mynah_model::event::{Event, EventBody};
+    use mynah_model::names::Seq;
+
+    use super::*;
+    use crate::limits::Limits;
+    use crate::services::HostServices;
+    use crate::settings::SettingsLayers;
+
+    #[derive(Default)]
+    struct Keys(BTreeMap<String, KvValue>);
+
+    impl HostServices for Keys {
+        fn kv_get(&mut self, _: KvScope, key: &str) -> Result<Option<KvValue>, ServiceError> {
+            Ok(self.0.get(key).cloned())
+        }
+
+        fn kv_put(&mut self, _: KvScope, key: &str, value: Option<KvValue>) -> Result<(), KvRefusal> {
+            match value {
+                Some(value) => self.0.insert(key.to_owned(), value),
+                None => self.0.remove(key),
+            };
+            Ok(())
+        }
+
+        fn kv_list(
+            &mut self,
+            _: KvScope,
+            prefix: &str,
+            after: Option<&str>,
+            limit: u32,
+        ) -> Result<Vec<(String, KvValue)>, ServiceError> {
+            let all = self
+                .0
+                .iter()
+                .filter(|(key, _)| key.starts_with(prefix) && after.is_none_or(|after| key.as_str() > after));
+            Ok(all.take(limit as usize).map(|(key, value)| (key.clone(), value.clone())).collect())
+        }
+    }
+
+    /// A script that handles an event of this time, with what an earlier one left.
+    fn at(time: UnixMs, sandbox: Option<Sandbox>) -> Sandbox {
+        let event = Event {
+            seq: Seq(1),
+            account: "qq".parse().unwrap(),
+            network: "sim".into(),
+            self_id: "1".into(),
+            time,
+            received_at: time,
+            cause: None,
+            depth: 0,
+            by_script: None,
+            chat: None,
+            body: EventBody::Stopped,
+            attrs: Attrs::new(),
+        };
+        let services = sandbox.and_then(|sandbox| sandbox.turn).map(|turn| turn.services);
+        let turn = Turn {
+            time,
+            settings: SettingsLayers::default().view_of(&event),
+            roster: Arc::default(),
+            services: services.unwrap_or_else(|| Box::new(Keys::default())),
+        };
+        Sandbox::handling(&"kv".parse().unwrap(), &event, &Arc::new(Limits::default()), turn)
+    }
+
+    fn set(sandbox: &mut Sandbox, key: &str, value: &str, ttl: Option<u64>) {
+        kv::Host::set(sandbox, key.into(), value.into(), ttl).unwrap().unwrap();
+    }
+
+    fn get(sandbox: &mut Sandbox, key: &str) -> Option<String> {
+        kv::Host::get(sandbox, key.into()).unwrap()
+    }
+
+    fn add(sandbox: &mut Sandbox, key: &str, by: i64, ttl: Option<u64>) -> Result<i64, KvError> {
+        kv::Host::increment(sandbox, key.into(), by, ttl).unwrap()
+    }
+
+    #[test]
+    fn a_value_holds_until_its_time_by_the_clock_of_events() {
+        let mut now = at(1_000, None);
+        set(&mut now, "a", "1", Some(500));
+        set(&mut now, "b", "2", None);
+        assert_eq!(get(&mut now, "a").as_deref(), Some("1"));
+        let mut later = at(1_499, Some(now));
+        assert_eq!(get(&mut later, "a").as_deref(), Some("1"));
+        let mut too_late = at(1_500, Some(later));
+        assert_eq!(get(&mut too_late, "a"), None);
+        assert!(!kv::Host::delete(&mut too_late, "a".into()).unwrap());
+        assert!(kv::Host::delete(&mut too_late, "b".into()).unwrap());
+        assert_eq!(get(&mut too_late, "b"), None);
+    }
+
+    #[test]
+    fn adding_keeps_the_time_of_a_key_unless_it_is_given_another() {
+        let mut now = at(0, None);
+        assert_eq!(add(&mut now, "n", 2, Some(100)).unwrap(), 2);
+        assert_eq!(add(&mut now, "n", -5, None).unwrap(), -3);
+        let mut later = at(99, Some(now));
+        assert_eq!(add(&mut later, "n", 1, Some(100)).unwrap(), -2);
+        let mut still = at(150, Some(later));
+        assert_eq!(get(&mut still, "n").as_deref(), Some("-2"));
+        let mut gone = at(199, Some(still));
+        assert_eq!(add(&mut gone, "n", 1, None).unwrap(), 1);
+        assert_eq!(get(&mut at(i64::MAX, Some(gone)), "n").as_deref(), Some("1"), "it had no time any more");
+    }
+
+    #[test]
+    fn adding_to_what_is_no_number_or_past_the_range_changes_nothing() {
+        let mut sandbox = at(0, None);
+        set(&mut sandbox, "word", "x", None);
+        assert!(matches!(add(&mut sandbox, "word", 1, None), Err(KvError::NotANumber(_))));
+        set(&mut sandbox, "most", &i64::MAX.to_string(), None);
+        assert!(matches!(add(&mut sandbox, "most", 1, None), Err(KvError::NotANumber(_))));
+        assert_eq!(get(&mut sandbox, "most"), Some(i64::MAX.to_string()));
+    }
+
+    #[test]
+    fn a_swap_needs_the_expected_value() {
+        let mut sandbox = at(0, None);
+        let mut swap = |expected: Option<&str>, new: Option<&str>| {
+            let (expected, new) = (expected.map(str::to_owned), new.map(str::to_owned));
+            kv::Host::compare_and_swap(&mut sandbox, "k".into(), expected, new, None).unwrap().unwrap()
+        };
+        assert!(!swap(Some("x"), Some("y")));
+        assert!(swap(None, None));
+        assert!(swap(None, Some("y")));
+        assert!(!swap(None, Some("z")));
+        assert!(swap(Some("y"), None));
+        assert_eq!(get(&mut sandbox, "k"), None);
+    }
+
+    #[test]
+    fn a_list_goes_on_where_it_left_off_and_skips_what_is_expired() {
+        let mut now = at(0, None);
+        for number in 0..250 {
+            set(&mut now, &format!("k{number:03}"), "v", (number % 2 == 0).then_some(10));
+        }
+        set(&mut now, "other", "v", None);
+        let mut later = at(10, Some(now));
+        let (mut keys, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = kv::Host::list(&mut later, "k".into(), 60, cursor).unwrap();
+            assert!(page.entries.len() <= 60);
+            keys.extend(page.entries.into_iter().map(|entry| entry.key));
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        let odd: Vec<String> =
+            (0..250).filter(|number| number % 2 == 1).map(|number| format!("k{number:03}")).collect();
+        assert_eq!(keys, odd);
+    }
+
+    #[test]
+    fn keys_and_values_have_sizes() {
+        let mut sandbox = at(0, None);
+        let mut set = |key: usize, value: usize| {
+            kv::Host::set(&mut sandbox, "k".repeat(key), "v".repeat(value), None).unwrap()
+        };
+        assert!(set(512, 65_536).is_ok());
+        assert!(matches!(set(513, 1), Err(KvError::TooLarge(_))));
+        assert!(matches!(set(1, 65_537), Err(KvError::TooLarge(_))));
+        assert!(matches!(set(0, 1), Err(KvError::Other(_))));
+    }
+}

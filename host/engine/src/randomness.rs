@@ -66,8 +66,7 @@ mod tests {
 
     #[test]
     fn the_numbers_never_change_because_journals_hold_what_came_of_them() {
-        assert_eq!(draw("dice", 1).0, DICE_1);
+        // Computed from the algorithms' definitions by a program of its own.
+        assert_eq!(draw("dice", 1).0, 14_852_166_598_182_954_799);
     }
-
-    const DICE_1: u64 = 0;
 }

@@ -7,7 +7,7 @@ use mynah_model::clock::UnixMs;
 use mynah_model::roster::Roster;
 
 /// Which of a script's states is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum KvScope {
     /// The one of the event's chat, or of the account for an event without a chat.
     Chat,

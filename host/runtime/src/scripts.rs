@@ -230,13 +230,18 @@ impl Catalog {
         let setup = self.sources.setups.get(&name).unwrap_or(&unlisted);
         let release = self.engine.admit(&name, bytes, &setup.imports, &setup.limits)?;
         let settings = SettingsLayers::compile(setup.settings.clone(), setup.chat_settings.clone())?;
+        // To the engine no chat is nowhere; to the operator, who names none, it is everywhere.
+        let chats = match setup.grants.chats.as_slice() {
+            [] => vec![AddressPattern::all()],
+            named => named.to_vec(),
+        };
         let script = Script::new(
             name,
             release,
             setup.priority,
             setup.policy,
             setup.limits.clone(),
-            setup.grants.chats.clone(),
+            chats,
             settings,
         );
         Ok(LiveScript {

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use crate::support::command::{Session, mynah, run};
 use crate::support::guests::guest;
 use crate::support::host::TestHost;
+use crate::support::wait_for;
 
 /// `mynah run` in a folder with this `mynah.toml`, on any free port.
 fn run_with(folder: &Path, toml: &str) -> (i32, String) {
@@ -140,6 +141,11 @@ async fn run_needs_nothing_but_the_binary() {
     let mut session = Session::start(command);
     session.close_input();
     let url = session.url().await;
+    wait_for("a ready host", async || {
+        let answer = reqwest::get(format!("{url}/readyz")).await.ok()?;
+        answer.status().is_success().then_some(())
+    })
+    .await;
     let answer = reqwest::get(format!("{url}/api/v1/scripts")).await.unwrap().text().await.unwrap();
     let scripts: Vec<Json> = serde_json::from_str(&answer).unwrap();
     let running: Vec<_> = scripts.iter().filter(|script| script["state"] == "running").collect();

@@ -2,7 +2,7 @@
 //! the contract (`kit/`) as `mynah new` writes it beside a new script.
 
 #[path = "src/guest_build.rs"]
-#[expect(dead_code, unreachable_pub, reason = "the binary uses the rest")]
+#[expect(unreachable_pub, reason = "the binary uses the rest")]
 mod guest_build;
 #[path = "src/guest_sources.rs"]
 #[expect(dead_code, unreachable_pub, reason = "the binary uses the rest")]
@@ -39,7 +39,8 @@ fn embed() -> Outcome<()> {
 }
 
 fn embed_rules(root: &Path, out: &Path) -> Outcome<()> {
-    let rules = emptied(&out.join("rules"))?;
+    let rules = out.join("rules");
+    empty(&rules)?;
     let mut sources = GuestSources::find(root)?;
     sources.target_dir = target_root(out).join("guests");
     let built = sources.build(false).run(|_| ()).map_err(|error| match error.hint() {
@@ -60,7 +61,7 @@ fn target_root(out: &Path) -> &Path {
 
 /// The SDK and the contract, laid out as in this repository: the one knows where the other is.
 fn embed_kit(root: &Path, kit: &Path) -> Outcome<()> {
-    emptied(kit)?;
+    empty(kit)?;
     copy_folder(&root.join("sdk/rust"), &kit.join("sdk/rust"))?;
     copy_folder(&root.join("wit"), &kit.join("wit"))
 }
@@ -81,10 +82,9 @@ fn copy_folder(from: &Path, to: &Path) -> Outcome<()> {
     Ok(())
 }
 
-fn emptied(folder: &Path) -> Outcome<&Path> {
+fn empty(folder: &Path) -> Outcome<()> {
     if folder.exists() {
         fs::remove_dir_all(folder)?;
     }
-    fs::create_dir_all(folder)?;
-    Ok(folder)
+    Ok(fs::create_dir_all(folder)?)
 }

@@ -29,10 +29,18 @@ pub(crate) fn main(config: &Config, file: &Path) -> Result<(), Failure> {
     let missing = missing(&release.info, &setup);
     let mut text = describe(&name, &release.info);
     let _ = writeln!(text, "release   sha256:{}", release.id.hex());
-    let imports = release.imports.join(", ");
-    let _ = writeln!(text, "imports   {}", if imports.is_empty() { "none" } else { &imports });
+    let imports: Vec<_> = release.imports.iter().filter_map(|import| ours(import)).collect();
+    let imports = if imports.is_empty() { "none".into() } else { imports.join(", ") };
+    let _ = writeln!(text, "imports   {imports}");
     text += &grants(&name, &release.info, &missing);
     output::print(&text)
+}
+
+/// An import by the word that a grant has for it: `mynah:script/kv-shared@0.1.0` is `kv-shared`. Those that carry types
+/// and nothing else, and what every component imports of the system, are left out.
+fn ours(import: &str) -> Option<&str> {
+    let (name, _) = import.strip_prefix("mynah:script/")?.split_once('@')?;
+    (!name.ends_with("types")).then_some(name)
 }
 
 /// What the script says of itself.

@@ -28,7 +28,7 @@ pub(crate) fn main(config: Config) -> Result<(), Failure> {
             .context("the sources cannot be watched")?;
         let talk = async {
             match prompt::run(&running).await? {
-                Ended::Quit => Ok(()),
+                Ended::Quit => Ok::<_, Failure>(()),
                 // Nobody types any more; the API goes on.
                 Ended::InputOver => std::future::pending().await,
             }

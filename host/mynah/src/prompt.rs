@@ -244,18 +244,14 @@ impl Prompt {
         }
         let host = self.host.clone();
         let patience = tokio::time::sleep(PATIENCE);
-        let idle = host.idle();
-        tokio::pin!(patience, idle);
-        let mut handled = false;
+        let settled = host.settled();
+        tokio::pin!(patience, settled);
+        let mut over = false;
         loop {
             tokio::select! {
                 news = self.news.next() => self.show(news)?,
-                () = &mut idle, if !handled => handled = true,
-                () = tokio::time::sleep(QUIET), if handled => {
-                    if self.account.acts_waiting() == 0 {
-                        return Ok(());
-                    }
-                }
+                _ = &mut settled, if !over => over = true,
+                () = tokio::time::sleep(QUIET), if over => return Ok(()),
                 () = &mut patience => return Ok(()),
             }
         }

@@ -47,10 +47,7 @@ pub(crate) fn main(args: SayArgs) -> Result<(), Failure> {
 
 async fn say(args: SayArgs) -> Result<Json, Failure> {
     let host = Client { url: args.host.trim_end_matches('/').to_owned(), http: reqwest::Client::new() };
-    let account = match args.account {
-        Some(account) => account,
-        None => host.sim_account().await?,
-    };
+    let account = host.account(args.account.as_deref()).await?;
     let body = match (&args.group, &args.discuss, &args.friend) {
         (Some(group), None, None) => {
             let roster = host.roster(&account, "groups", "get_group_info").await?;
@@ -90,13 +87,28 @@ struct Client {
 }
 
 impl Client {
-    /// The first account on the embedded network.
-    async fn sim_account(&self) -> Result<String, Failure> {
+    /// The account that is meant, or the first one on the embedded network. It must be at work.
+    async fn account(&self, wanted: Option<&str>) -> Result<String, Failure> {
         let accounts = self.call("/api/v1/accounts", None).await?;
-        let is_sim = |account: &&Json| account.get("network").is_some_and(|network| network == "sim");
-        let first = accounts.as_array().and_then(|accounts| accounts.iter().find(is_sim));
-        let name = first.and_then(|account| account.get("name")?.as_str()).map(str::to_owned);
-        name.ok_or_else(|| Failure::failed("the host has no account on the embedded network"))
+        let field = |account: &Json, name: &str| account.get(name).and_then(Json::as_str).map(str::to_owned);
+        let is_meant = |account: &&Json| match wanted {
+            Some(name) => field(account, "name").as_deref() == Some(name),
+            None => field(account, "network").as_deref() == Some("sim"),
+        };
+        let Some(account) = accounts.as_array().and_then(|accounts| accounts.iter().find(is_meant)) else {
+            return Err(match wanted {
+                Some(name) => Failure::usage(format!("the host has no account `{name}`")),
+                None => Failure::failed("the host has no account on the embedded network"),
+            });
+        };
+        let name = field(account, "name").ok_or_else(|| Failure::failed("an account of the host has no name"))?;
+        match field(account, "state").as_deref() {
+            Some("running") => Ok(name),
+            state => {
+                let failure = Failure::failed(format!("account `{name}` is {}, not running", state.unwrap_or("away")));
+                Err(failure.hint(format!("{}/readyz says when the host is at work", self.url)))
+            }
+        }
     }
 
     /// A part of what an account knows.

@@ -88,7 +88,8 @@ fn classify(error: &wasmtime::Error, log: &ScriptLog) -> (Code, String) {
     if chain.contains("fuel allocated for hostcalls") || chain.contains("store handle limit exceeded") {
         return (
             Code::LimitHostCalls,
-            "the script handed the host more data in one call than it may".to_owned(),
+            "the script handed the host more data at once, in a call or in its answer, than it may"
+                .to_owned(),
         );
     }
     if chain.contains("resource limit exceeded") {

@@ -2,7 +2,7 @@
 //! they need no toolchain and can do what no compiler would.
 //!
 //! # Layout
-//! - `guest`: components from text
+//! - `guest`: components from text; `guest_build`: components from sources
 //! - `world`: an engine, events and a store in memory
 //! - the others: one behaviour each
 
@@ -10,7 +10,14 @@ mod admission;
 mod answers;
 mod faults;
 mod guest;
-
+#[expect(
+    dead_code,
+    unreachable_pub,
+    reason = "the command line's own file, of which only the building is used"
+)]
+#[path = "../../../mynah/src/guest_build.rs"]
+mod guest_build;
+mod languages;
 mod lifetimes;
 mod routing;
 mod state;

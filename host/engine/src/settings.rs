@@ -117,11 +117,14 @@ impl std::fmt::Debug for SettingsLayers {
     }
 }
 
+/// A pattern set, or what is wrong with it.
+type CompiledSet = Result<Arc<PatternSet>, Arc<str>>;
+
 /// The settings of a script as one chat sees them, with what was computed from them.
 pub(crate) struct SettingsView {
     value: Value,
     rendered: Mutex<HashMap<String, Option<Arc<str>>>>,
-    patterns: Mutex<HashMap<String, Result<Arc<PatternSet>, Arc<str>>>>,
+    patterns: Mutex<HashMap<String, CompiledSet>>,
 }
 
 impl SettingsView {
@@ -140,7 +143,7 @@ impl SettingsView {
     }
 
     /// The pattern set at a path. The error says what is wrong with it.
-    pub(crate) fn patterns(&self, set: &str) -> Result<Arc<PatternSet>, Arc<str>> {
+    pub(crate) fn patterns(&self, set: &str) -> CompiledSet {
         if let Some(compiled) = self.patterns.lock().get(set) {
             return compiled.clone();
         }

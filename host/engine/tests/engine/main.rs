@@ -6,9 +6,13 @@
 //! - `world`: an engine, events and a store in memory
 //! - the others: one behaviour each
 
+#[cfg(test)]
 mod admission;
+#[cfg(test)]
 mod answers;
+#[cfg(test)]
 mod faults;
+#[cfg(test)]
 mod guest;
 #[expect(
     dead_code,
@@ -17,8 +21,13 @@ mod guest;
 )]
 #[path = "../../../mynah/src/guest_build.rs"]
 mod guest_build;
+#[cfg(test)]
 mod languages;
+#[cfg(test)]
 mod lifetimes;
+#[cfg(test)]
 mod routing;
+#[cfg(test)]
 mod state;
+#[cfg(test)]
 mod world;

@@ -25,24 +25,49 @@ fn a_wrong_configuration_is_refused_with_its_place_and_what_would_be_right() {
     let folder = TempDir::new().unwrap();
     for (toml, place, says, hint) in [
         ("lisen = \"127.0.0.1:0\"", "1:1", "unknown key `lisen` in the top level", "did you mean `listen`?"),
-        ("\n[[account]]\nname = \"qq\"\nnetwrok = \"sim\"", "4:1", "unknown key `netwrok`", "did you mean `network`?"),
+        (
+            "\n[[account]]\nname = \"qq\"\nnetwrok = \"sim\"",
+            "4:1",
+            "unknown key `netwrok`",
+            "did you mean `network`?",
+        ),
         ("[script.a]\nbuget = {}", "2:1", "unknown key `buget` in `[script.a]`", "did you mean `budget`?"),
-        ("[script.a.chat.\"qq/group/1\"]\nsetings = {}", "2:1", "unknown key `setings`", "did you mean `settings`?"),
+        (
+            "[script.a.chat.\"qq/group/1\"]\nsetings = {}",
+            "2:1",
+            "unknown key `setings`",
+            "did you mean `settings`?",
+        ),
         ("[script.a]\nallow = [\"rely\"]", "2:10", "is not an action: `rely`", "did you mean `reply`?"),
-        ("[script.a]\nmode = \"dryrun\"", "2:8", "must be `live`, `dry-run` or `off`", "did you mean `dry-run`?"),
+        (
+            "[script.a]\nmode = \"dryrun\"",
+            "2:8",
+            "must be `live`, `dry-run` or `off`",
+            "did you mean `dry-run`?",
+        ),
         ("[script.a]\nbudget = { kick = \"3/hour\" }", "2:19", "`3/hour` is not a rate", ""),
         ("[script.a]\nchats = [\"qq/grup/1\"]", "2:10", "chat kind `grup` is not valid", ""),
         ("[script.A]", "1:9", "script name `A` is not valid", ""),
         ("[[account]]\nname = \"q q\"", "2:8", "account name `q q` is not valid", ""),
-        ("[[account]]\nname = \"a\"\n[[account]]\nname = \"A\"", "3:1", "has the name of another account: `a`", ""),
+        (
+            "[[account]]\nname = \"a\"\n[[account]]\nname = \"A\"",
+            "3:1",
+            "has the name of another account: `a`",
+            "",
+        ),
         ("[[account]]", "1:1", "`name` is missing", ""),
-        ("[[account]]\nname = \"qq\"\nnetwork = \"onebot\"", "3:11", "must be `sim`, not the text \"onebot\"", "one network: `sim`"),
+        (
+            "[[account]]\nname = \"qq\"\nnetwork = \"onebot\"",
+            "3:11",
+            "must be `sim`, not the text \"onebot\"",
+            "one network: `sim`",
+        ),
         ("listen = 5000", "1:10", "must be an address", ""),
         ("listen = \"example.net\"", "1:10", "is not an address", ""),
         ("allow_from = [\"10.0.0.0/33\"]", "1:15", "needs a number from 0 to 32 after `/`", ""),
         ("durability = \"strong\"", "1:14", "must be `process` or `power`", ""),
         ("[api]\ncors = [\"example.net\"]", "2:9", "must be an origin", ""),
-        ("listen = \"a", "1:10", "", ""),
+        ("listen = \"a", "1:12", "invalid basic string", ""),
         ("listen = \"127.0.0.1:0\"\nlisten = \"127.0.0.1:0\"", "2:1", "duplicate key", ""),
     ] {
         let (code, stderr) = run_with(folder.path(), toml);
@@ -72,7 +97,11 @@ fn a_roster_that_cannot_be_read_is_refused_by_name() {
     let (code, stderr) = run_with(folder.path(), toml);
     assert_eq!(code, 2, "{stderr}");
     assert!(stderr.contains("people.json` cannot be read"), "{stderr}");
-    for (content, says) in [("{", "is not JSON"), ("{}", "user: missing"), ("{\"user\":{\"id\":1},\"frends\":[]}", "frends: unknown")] {
+    for (content, says) in [
+        ("{", "is not JSON"),
+        ("{}", "user: missing"),
+        ("{\"user\":{\"id\":1},\"frends\":[]}", "frends: unknown"),
+    ] {
         fs::write(folder.path().join("people.json"), content).unwrap();
         let (code, stderr) = run_with(folder.path(), toml);
         assert_eq!(code, 2, "{stderr}");
@@ -104,7 +133,10 @@ fn an_address_that_others_reach_is_refused_unless_it_is_said_who_may() {
         fs::write(folder.path().join("mynah.toml"), toml).unwrap();
         let (code, _, stderr) = run(folder.path(), args);
         assert_eq!(code, 2, "{toml}\n{stderr}");
-        assert!(stderr.contains("refusing to listen on") && stderr.contains("allow_from = ["), "{toml}\n{stderr}");
+        assert!(
+            stderr.contains("refusing to listen on") && stderr.contains("allow_from = ["),
+            "{toml}\n{stderr}"
+        );
     }
 }
 
@@ -152,10 +184,12 @@ async fn run_needs_nothing_but_the_binary() {
     let names: Vec<_> = running.iter().map(|script| script["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["group-guard", "keyword-reply", "ping", "welcome"], "{answer}");
 
-    let (code, seq, stderr) = run(folder.path(), ["say", "--host", &url, "--group", "552603", "--as", "灰灰", "/ping"]);
+    let (code, seq, stderr) =
+        run(folder.path(), ["say", "--host", &url, "--group", "552603", "--as", "灰灰", "/ping"]);
     assert_eq!(code, 0, "{stderr}");
     assert!(seq.trim().parse::<u64>().is_ok(), "{seq}");
-    let (code, _, stderr) = run(folder.path(), ["say", "--host", &url, "--group", "552603", "--as", "nobody", "hi"]);
+    let (code, _, stderr) =
+        run(folder.path(), ["say", "--host", &url, "--group", "552603", "--as", "nobody", "hi"]);
     assert_eq!(code, 2, "{stderr}");
     assert!(stderr.contains("there is no person `nobody`"), "{stderr}");
 

@@ -49,7 +49,8 @@ async fn a_saved_change_answers_and_a_build_error_leaves_the_old_release_live() 
 async fn the_end_of_a_pipe_is_not_the_end_of_the_host() {
     let folder = TempDir::new().unwrap();
     assert_eq!(run(folder.path(), ["new", "steady"]).0, 0);
-    let mut session = Session::start(mynah(&folder.path().join("steady"), ["dev", "--listen", "127.0.0.1:0"]));
+    let mut session =
+        Session::start(mynah(&folder.path().join("steady"), ["dev", "--listen", "127.0.0.1:0"]));
     session.close_input();
     let url = session.url().await;
     let ready = wait_for("a ready host", async || {

@@ -1,14 +1,14 @@
 //! What a script can do to its host: nothing. Each attempt is stopped or refused with an error that names the limit, and
 //! the script beside it answers the same event.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use mynah_networks::sim::Say;
 
-use crate::guests::{counter, guest};
-use crate::house::{House, crowd};
+use crate::support::guests::{component, counter};
+use crate::support::house::{House, crowd};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_attempt_is_stopped_by_the_limit_that_it_names_and_others_answer_the_same_event() {
@@ -24,7 +24,7 @@ async fn each_attempt_is_stopped_by_the_limit_that_it_names_and_others_answer_th
         ("error", "script.error"),
     ];
     for (attempt, code) in attempts {
-        let plan = House::plan().trusted("hostile", &guest("hostile")).trusted("counter", &counter(0));
+        let plan = House::plan().trusted("hostile", &component("hostile")).trusted("counter", &counter(0));
         let house = plan.start().await;
         house.say("0", "m0", attempt).await;
         assert_eq!(house.sent().await, [format!("{attempt} 1 release-00000000")], "{attempt}");
@@ -33,14 +33,17 @@ async fn each_attempt_is_stopped_by_the_limit_that_it_names_and_others_answer_th
         assert!(error.starts_with(code), "{attempt}: {error}");
         assert_eq!((status.events, status.faults), (1, 1), "{attempt}");
         house.say("0", "m0", "fine").await;
-        assert!(house.sent().await.contains(&"fine".to_owned()), "{attempt}: it is called again for the next event");
+        assert!(
+            house.sent().await.contains(&"fine".to_owned()),
+            "{attempt}: it is called again for the next event"
+        );
         house.host.shutdown().await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_million_actions_are_stopped_by_one_of_the_limits_in_their_way() {
-    let house = House::plan().trusted("hostile", &guest("hostile")).start().await;
+    let house = House::plan().trusted("hostile", &component("hostile")).start().await;
     house.say("0", "m0", "million").await;
     assert!(house.sent().await.is_empty());
     let error = house.status("hostile").last_error.unwrap();
@@ -50,7 +53,7 @@ async fn a_million_actions_are_stopped_by_one_of_the_limits_in_their_way() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_is_told_in_its_own_words() {
-    let house = House::plan().trusted("hostile", &guest("hostile")).start().await;
+    let house = House::plan().trusted("hostile", &component("hostile")).start().await;
     house.say("0", "m0", "panic").await;
     house.host.settled().await.unwrap();
     let error = house.status("hostile").last_error.unwrap();
@@ -59,7 +62,7 @@ async fn a_panic_is_told_in_its_own_words() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_error_takes_back_what_the_call_wrote() {
-    let house = House::plan().trusted("hostile", &guest("hostile")).start().await;
+    let house = House::plan().trusted("hostile", &component("hostile")).start().await;
     house.say("0", "m0", "state").await;
     house.say("0", "m0", "half").await;
     assert_eq!(house.sent().await, ["nothing"]);
@@ -69,14 +72,14 @@ async fn an_error_takes_back_what_the_call_wrote() {
 async fn time_and_chance_come_from_the_event() {
     let mut seen = Vec::new();
     for _ in 0..2 {
-        let house = House::plan().trusted("hostile", &guest("hostile")).start().await;
+        let house = House::plan().trusted("hostile", &component("hostile")).start().await;
         house.clock.advance(1_234);
         house.say("0", "m0", "time").await;
         house.say("0", "m0", "chance").await;
         house.say("0", "m0", "chance").await;
         seen.push(house.sent().await);
     }
-    let now = crate::house::BEGIN + 1_234;
+    let now = crate::support::house::BEGIN + 1_234;
     assert_eq!(seen[0][0], format!("{now} {now} 0"));
     assert_eq!(seen[0], seen[1], "the same events draw the same");
     assert_ne!(seen[0][1], seen[0][2], "and other events draw others");
@@ -85,7 +88,8 @@ async fn time_and_chance_come_from_the_event() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sixteen_spinners_do_not_delay_sixteen_well_behaved_chats_past_the_deadline() {
     let plan = House::plan().sim(crowd(32)).workers(2);
-    let house = plan.trusted("hostile", &guest("hostile")).trusted("ping", &guest("answerer")).start().await;
+    let house =
+        plan.trusted("hostile", &component("hostile")).trusted("ping", &component("answerer")).start().await;
     let done = Arc::new(AtomicBool::new(false));
     let spinners: Vec<_> = (0..16)
         .map(|chat: usize| {
@@ -134,7 +138,11 @@ async fn sixteen_spinners_do_not_delay_sixteen_well_behaved_chats_past_the_deadl
     }
     delays.sort();
     let p99 = delays[delays.len() * 99 / 100];
-    println!("pongs beside 16 spinners: p50 {:?}, p99 {p99:?}, worst {:?}", delays[delays.len() / 2], delays.last());
+    println!(
+        "pongs beside 16 spinners: p50 {:?}, p99 {p99:?}, worst {:?}",
+        delays[delays.len() / 2],
+        delays.last()
+    );
     assert!(house.status("hostile").faults > 0, "the spinners did spin");
     // The deadline bounds CPU time. What else this machine is doing is allowed for generously.
     assert!(p99 < Duration::from_millis(500), "p99 {p99:?}");

@@ -2,12 +2,12 @@
 
 use mynah_model::event::EventBody;
 
-use crate::guests::guest;
-use crate::house::House;
+use crate::support::guests::component;
+use crate::support::house::House;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_scripts_that_answer_each_other_stop_at_depth_three() {
-    let answerer = guest("answerer");
+    let answerer = component("answerer");
     let house = House::plan().trusted("one", &answerer).trusted("two", &answerer).start().await;
     let said = house.say("0", "m0", "hello").await;
     let events = house.events().await;
@@ -25,7 +25,7 @@ async fn two_scripts_that_answer_each_other_stop_at_depth_three() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_script_never_sees_what_it_said_itself() {
-    let house = House::plan().trusted("one", &guest("answerer")).start().await;
+    let house = House::plan().trusted("one", &component("answerer")).start().await;
     house.say("0", "m0", "hello").await;
     assert_eq!(house.sent().await, ["re: hello"]);
 }

@@ -6,4 +6,7 @@ mod support;
 
 mod cli;
 mod dev;
+mod hostile;
+mod loops;
 mod new_script;
+mod reload;

@@ -6,8 +6,8 @@ use std::fs;
 use mynah_model::event::EventBody;
 use mynah_networks::sim::Say;
 
-use crate::guests::{counter, guest};
-use crate::house::{House, crowd, wait_for};
+use crate::support::guests::{component, counter, replace_all};
+use crate::support::house::{House, crowd, wait_for};
 
 /// A component of an interface that no host has.
 const UNKNOWN_IMPORT: &str = r#"(component (import "acme:gadgets/laser@1.0.0" (instance)))"#;
@@ -59,7 +59,11 @@ async fn twenty_thousand_events_survive_fifty_replacements() {
     for (chat, answers) in &answers {
         let numbers: Vec<_> = answers.iter().map(|answer| answer.0).collect();
         let counts: Vec<_> = answers.iter().map(|answer| answer.1).collect();
-        assert_eq!(numbers, (0..EVENTS / CHATS).collect::<Vec<_>>(), "{chat}: none lost, none twice, in order");
+        assert_eq!(
+            numbers,
+            (0..EVENTS / CHATS).collect::<Vec<_>>(),
+            "{chat}: none lost, none twice, in order"
+        );
         assert_eq!(counts, (1..=EVENTS / CHATS).collect::<Vec<_>>(), "{chat}: the state saw the same");
         let releases: Vec<_> = answers.iter().map(|answer| &answer.2).collect();
         assert!(releases.is_sorted(), "{chat}: from the old release to the new one and never back");
@@ -84,14 +88,15 @@ async fn a_file_that_cannot_be_used_leaves_the_old_release_live_and_says_why() {
         ("text", b"this is no component".to_vec(), "component.invalid"),
         ("a plain module", wat::parse_str("(module)").unwrap(), "component.invalid"),
         ("an unknown import", wat::parse_str(UNKNOWN_IMPORT).unwrap(), "import.unknown"),
-        ("files", guest("files"), "import.refused"),
-        ("sockets", guest("sockets"), "import.refused"),
+        ("files", component("files"), "import.refused"),
+        ("sockets", component("sockets"), "import.refused"),
         ("a contract from the future", future, "contract.mismatch"),
         ("a component that is no script", wat::parse_str("(component)").unwrap(), "contract.mismatch"),
     ];
     for (what, bytes, code) in cases {
         house.replace("counter", &bytes);
-        wait_for(what, || house.status("counter").last_error.is_some_and(|error| error.starts_with(code))).await;
+        wait_for(what, || house.status("counter").last_error.is_some_and(|error| error.starts_with(code)))
+            .await;
         let status = house.status("counter");
         assert_eq!((status.state.as_str(), &status.release), ("refused", &live), "{what}");
         house.say("0", "m0", what).await;
@@ -109,7 +114,8 @@ async fn scripts_come_and_go_with_their_files_however_an_editor_writes_them() {
     let house = House::plan().start().await;
     assert!(house.host.scripts().is_empty());
     fs::write(house.script_file("counter"), counter(1)).unwrap();
-    wait_for("a new file", || !house.host.scripts().is_empty() && house.status("counter").state == "running").await;
+    wait_for("a new file", || !house.host.scripts().is_empty() && house.status("counter").state == "running")
+        .await;
 
     let first = house.status("counter").release;
     fs::write(house.script_file("counter"), counter(2)).unwrap();
@@ -121,7 +127,11 @@ async fn scripts_come_and_go_with_their_files_however_an_editor_writes_them() {
     fs::write(house.script_file("counter"), counter(3)).unwrap();
     fs::remove_file(kept).unwrap();
     wait_for("an editor that keeps a copy", || {
-        house.host.scripts().first().is_some_and(|script| script.release.is_some() && script.release != second)
+        house
+            .host
+            .scripts()
+            .first()
+            .is_some_and(|script| script.release.is_some() && script.release != second)
     })
     .await;
 
@@ -138,18 +148,10 @@ async fn two_names_that_differ_in_case_only_are_one_too_many() {
     for (name, right) in [("Counter", "counter.wasm"), ("my_rule", "my-rule.wasm")] {
         let status = house.status(name);
         let error = status.last_error.unwrap();
-        assert!(status.release.is_none() && error.starts_with("script.name") && error.contains(right), "{error}");
+        assert!(
+            status.release.is_none() && error.starts_with("script.name") && error.contains(right),
+            "{error}"
+        );
     }
     assert_eq!(house.status("counter").state, "running");
-}
-
-fn replace_all(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
-    assert_eq!(from.len(), to.len());
-    let mut bytes = bytes.to_vec();
-    let places: Vec<_> = (0..=bytes.len() - from.len()).filter(|at| bytes[*at..].starts_with(from)).collect();
-    assert!(!places.is_empty());
-    for at in places {
-        bytes[at..at + from.len()].copy_from_slice(to);
-    }
-    bytes
 }

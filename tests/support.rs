@@ -3,6 +3,7 @@
 pub(crate) mod command;
 pub(crate) mod guests;
 pub(crate) mod host;
+pub(crate) mod house;
 
 use std::future::Future;
 use std::time::Duration;

@@ -11,12 +11,19 @@ use super::{guests, wait_for};
 /// The command, in a folder, with a cargo target folder that all tests share.
 pub(crate) fn mynah<S: AsRef<OsStr>>(folder: &Path, args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mynah"));
-    command.args(args).current_dir(folder).env("CARGO_TARGET_DIR", guests::target_dir()).env_remove("RUST_LOG");
+    command
+        .args(args)
+        .current_dir(folder)
+        .env("CARGO_TARGET_DIR", guests::target_dir())
+        .env_remove("RUST_LOG");
     command
 }
 
 /// Runs it to its end: exit code, stdout, stderr.
-pub(crate) fn run<S: AsRef<OsStr>>(folder: &Path, args: impl IntoIterator<Item = S>) -> (i32, String, String) {
+pub(crate) fn run<S: AsRef<OsStr>>(
+    folder: &Path,
+    args: impl IntoIterator<Item = S>,
+) -> (i32, String, String) {
     told(mynah(folder, args).stdin(Stdio::null()).output().unwrap())
 }
 

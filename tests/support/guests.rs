@@ -33,3 +33,25 @@ pub(crate) fn guest(name: &str) -> PathBuf {
     let found = built.iter().find(|component| component.name == name);
     found.unwrap_or_else(|| panic!("no guest `{name}` among {built:?}")).file.clone()
 }
+
+/// The bytes of a guest, by its name without `guest-`.
+pub(crate) fn component(name: &str) -> Vec<u8> {
+    std::fs::read(guest(&format!("guest-{name}"))).unwrap()
+}
+
+/// The counter as the release of this number: it says `release-NUMBER`, with eight digits.
+pub(crate) fn counter(number: u32) -> Vec<u8> {
+    replace_all(&component("counter"), b"release-00000000", format!("release-{number:08}").as_bytes())
+}
+
+/// Bytes with other ones of the same length in all places where they stand.
+pub(crate) fn replace_all(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    assert_eq!(from.len(), to.len());
+    let mut bytes = bytes.to_vec();
+    let places: Vec<_> = (0..=bytes.len() - from.len()).filter(|at| bytes[*at..].starts_with(from)).collect();
+    assert!(!places.is_empty(), "{} stands nowhere", String::from_utf8_lossy(from));
+    for at in places {
+        bytes[at..at + from.len()].copy_from_slice(to);
+    }
+    bytes
+}

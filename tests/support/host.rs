@@ -58,7 +58,11 @@ impl TestHost {
         std::fs::copy(component, &half).unwrap();
         std::fs::rename(half, self.scripts_dir().join(format!("{name}.wasm"))).unwrap();
         wait_for(name, async || {
-            self.running.host.scripts().into_iter().find(|script| script.name == name && script.state == "running")
+            self.running
+                .host
+                .scripts()
+                .into_iter()
+                .find(|script| script.name == name && script.state == "running")
         })
         .await;
     }
@@ -90,11 +94,7 @@ impl TestHost {
 
     /// Waits until everything that was said is handled, and everything that was decided is done.
     pub(crate) async fn settle(&self) {
-        self.running.host.idle().await;
-        wait_for("an empty outbox", async || {
-            self.running.host.accounts().iter().all(|account| account.acts_waiting() == 0).then_some(())
-        })
-        .await;
+        self.running.host.settled().await.unwrap();
     }
 
     /// Ends the host; its folder stays for as long as somebody holds it.

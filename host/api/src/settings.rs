@@ -68,7 +68,7 @@ pub(crate) const PARAMETERS: usize = 256;
 pub(crate) const MEMBERS: usize = 5_000;
 
 /// How many events are read from the journal at once while a reader catches up.
-pub(crate) const JOURNAL_PAGE: usize = 256;
+pub(crate) const JOURNAL_PAGE: u32 = 256;
 
 /// How often a line goes to a reader of events when nothing happens, so that it and what lies between know
 /// that the connection stands.

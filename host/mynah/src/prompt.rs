@@ -194,7 +194,9 @@ impl Prompt {
             }
             Line::Say(text) => {
                 let said = match self.account.sim() {
-                    Some(sim) => sim.say(Say::group(&self.group, &self.who.id, text)).await.map(|said| said.seq),
+                    Some(sim) => {
+                        sim.say(Say::group(&self.group, &self.who.id, text)).await.map(|said| said.seq)
+                    }
                     None => return Ok(Some(Ended::InputOver)),
                 };
                 self.answer(said).await?;
@@ -220,7 +222,9 @@ impl Prompt {
         let here = roster.groups.get(&self.group).map(|group| people::person(&group.members, name));
         let elsewhere = || {
             let members = roster.groups.iter().map(|group| &group.members);
-            std::iter::once(&roster.friends).chain(members).find_map(|people| people::person(people, name).ok())
+            std::iter::once(&roster.friends)
+                .chain(members)
+                .find_map(|people| people::person(people, name).ok())
         };
         match here {
             Some(Ok(member)) => self.who = Person::clone(member),
@@ -230,7 +234,9 @@ impl Prompt {
                 Some(person) => self.who = Person::clone(person),
                 None => {
                     self.who = Person { id: new_id(name), name: name.to_owned(), ..Person::default() };
-                    output::print(&format!("! nobody is called {name} yet: /join brings them into the group\n"))?;
+                    output::print(&format!(
+                        "! nobody is called {name} yet: /join brings them into the group\n"
+                    ))?;
                 }
             },
         }

@@ -405,9 +405,18 @@ impl Host {
         self.inner.scheduler.room(address).await;
     }
 
-    /// Resolves when every event that was numbered before the call is handled.
-    pub async fn idle(&self) {
-        self.inner.scheduler.idle().await;
+    /// Resolves when every event is handled, every act is delivered, and all of that is committed.
+    pub async fn settled(&self) -> Result<(), HostError> {
+        loop {
+            self.inner.scheduler.idle().await;
+            let delivered = self.inner.accounts.all().iter().all(|account| account.acts_waiting() == 0);
+            if delivered && self.inner.scheduler.is_idle() {
+                break;
+            }
+            tokio::time::sleep(limits::SETTLE_POLL).await;
+        }
+        // A batch of nothing is committed after all that was queued before it.
+        Ok(self.inner.store.write_durable(Batch::new()).await?)
     }
 
     /// Stops everything: accounts, workers, store. What waits in the queues is handled first; what waits in the outbox

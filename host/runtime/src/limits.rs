@@ -78,3 +78,6 @@ pub const BROADCAST: usize = 4_096;
 
 /// How long a file in the scripts folder must have been left alone before it is looked at.
 pub const RELOAD_DEBOUNCE: Duration = Duration::from_millis(150);
+
+/// How often whoever waits for everything to be delivered looks again.
+pub const SETTLE_POLL: Duration = Duration::from_millis(2);

@@ -200,9 +200,6 @@ impl Outbox {
         act: &Act,
         ended: Ended,
     ) -> impl Future<Output = ()> + use<> {
-        if let Some(account) = account {
-            account.count_acts(-1);
-        }
         tracing::debug!(account = %act.account, act = %act.number, action = act.body.name(), code = ended.code, "act ended");
         let row = Write::OutboxEnded {
             number: act.number,
@@ -226,6 +223,10 @@ impl Outbox {
         });
         if committed.is_none() {
             self.store.write(Batch::from(vec![row]), |_| {});
+        }
+        // Only now: whoever sees that no act waits may rely on what it caused being queued.
+        if let Some(account) = account {
+            account.count_acts(-1);
         }
         let (outbox, act) = (self.clone(), act.clone());
         async move {

@@ -223,6 +223,11 @@ impl Scheduler {
         self.state.lock().waiting
     }
 
+    /// Whether no event waits and none is being handled.
+    pub fn is_idle(&self) -> bool {
+        self.state.lock().chats.is_empty()
+    }
+
     /// Resolves when no event waits and none is being handled.
     pub async fn idle(&self) {
         loop {

@@ -18,16 +18,16 @@ use mynah_store::{Durability, Store};
 use tempfile::TempDir;
 
 /// When every test begins: 2026-01-01T00:00:00Z.
-pub const BEGIN: i64 = 1_767_225_600_000;
+pub(crate) const BEGIN: i64 = 1_767_225_600_000;
 
 /// The engine that all tests of the process share, as all scripts of a host do: its pool of address space is large.
-pub fn engine() -> Engine {
+pub(crate) fn engine() -> Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     ENGINE.get_or_init(|| Engine::new(EngineConfig::default()).unwrap()).clone()
 }
 
 /// Grants of a script that the operator trusts.
-pub fn trusted() -> ScriptSetup {
+pub(crate) fn trusted() -> ScriptSetup {
     let allow = mynah_model::action::ActionBody::NAMES.iter().map(|name| (*name).to_owned()).collect();
     let grants = Grants { mode: Mode::Live, listed: true, allow, ..Grants::unlisted() };
     ScriptSetup { grants, ..ScriptSetup::default() }
@@ -35,8 +35,9 @@ pub fn trusted() -> ScriptSetup {
 
 /// A world with so many groups, named by their number from 0: the account `me` owns each, `admin` is an admin, and `m0` to
 /// `m9` are members.
-pub fn crowd(groups: usize) -> SimConfig {
-    let person = |id: &str, role| Person { id: id.into(), name: id.into(), role: Some(role), ..Person::default() };
+pub(crate) fn crowd(groups: usize) -> SimConfig {
+    let person =
+        |id: &str, role| Person { id: id.into(), name: id.into(), role: Some(role), ..Person::default() };
     let members: Table<Person> = [person("me", Role::Owner), person("admin", Role::Admin)]
         .into_iter()
         .chain((0..10).map(|number| person(&format!("m{number}"), Role::Member)))
@@ -58,35 +59,35 @@ pub fn crowd(groups: usize) -> SimConfig {
 }
 
 /// What a house is built from.
-pub struct Plan {
+pub(crate) struct Plan {
     data: TempDir,
     config: HostConfig,
     sim: SimConfig,
 }
 
 impl Plan {
-    pub fn script(self, name: &str, bytes: &[u8]) -> Self {
+    pub(crate) fn script(self, name: &str, bytes: &[u8]) -> Self {
         std::fs::write(self.scripts_dir().join(format!("{name}.wasm")), bytes).unwrap();
         self
     }
 
     /// A script that may do everything.
-    pub fn trusted(mut self, name: &str, bytes: &[u8]) -> Self {
+    pub(crate) fn trusted(mut self, name: &str, bytes: &[u8]) -> Self {
         self.config.scripts.setups.insert(name.parse().unwrap(), trusted());
         self.script(name, bytes)
     }
 
-    pub fn setup(mut self, name: &str, setup: ScriptSetup) -> Self {
+    pub(crate) fn setup(mut self, name: &str, setup: ScriptSetup) -> Self {
         self.config.scripts.setups.insert(name.parse().unwrap(), setup);
         self
     }
 
-    pub fn workers(mut self, workers: usize) -> Self {
+    pub(crate) fn workers(mut self, workers: usize) -> Self {
         self.config.workers = Some(workers);
         self
     }
 
-    pub fn sim(mut self, sim: SimConfig) -> Self {
+    pub(crate) fn sim(mut self, sim: SimConfig) -> Self {
         self.sim = sim;
         self
     }
@@ -95,7 +96,7 @@ impl Plan {
         self.data.path().join("scripts.d")
     }
 
-    pub async fn start(self) -> House {
+    pub(crate) async fn start(self) -> House {
         let clock = Arc::new(VirtualClock::new(BEGIN));
         let sim = Sim::new(self.sim.clone(), clock.clone());
         House::open(self.data, self.config, sim, clock).await
@@ -103,15 +104,15 @@ impl Plan {
 }
 
 /// A running host.
-pub struct House {
-    pub host: Host,
-    pub clock: Arc<VirtualClock>,
-    pub account: Arc<Account>,
+pub(crate) struct House {
+    pub(crate) host: Host,
+    pub(crate) clock: Arc<VirtualClock>,
+    pub(crate) account: Arc<Account>,
     data: TempDir,
 }
 
 impl House {
-    pub fn plan() -> Plan {
+    pub(crate) fn plan() -> Plan {
         let data = TempDir::new().unwrap();
         let scripts = data.path().join("scripts.d");
         std::fs::create_dir(&scripts).unwrap();
@@ -129,51 +130,60 @@ impl House {
         Self { host, clock, account, data }
     }
 
-    pub fn sim(&self) -> &Sim {
+    pub(crate) fn sim(&self) -> &Sim {
         self.account.sim().unwrap()
     }
 
-    pub fn data(&self) -> &Path {
+    pub(crate) fn data(&self) -> &Path {
         self.data.path()
     }
 
-    pub fn script_file(&self, name: &str) -> PathBuf {
+    pub(crate) fn script_file(&self, name: &str) -> PathBuf {
         self.data.path().join("scripts.d").join(format!("{name}.wasm"))
     }
 
     /// Replaces a script's file as a careful program does: written apart, then renamed.
-    pub fn replace(&self, name: &str, bytes: &[u8]) {
+    pub(crate) fn replace(&self, name: &str, bytes: &[u8]) {
         let apart = self.data.path().join("apart");
         std::fs::write(&apart, bytes).unwrap();
         std::fs::rename(apart, self.script_file(name)).unwrap();
     }
 
-    pub fn status(&self, name: &str) -> ScriptStatus {
+    pub(crate) fn status(&self, name: &str) -> ScriptStatus {
         let scripts = self.host.scripts();
-        scripts.iter().find(|script| script.name == name).cloned().unwrap_or_else(|| panic!("no {name} in {scripts:?}"))
+        scripts
+            .iter()
+            .find(|script| script.name == name)
+            .cloned()
+            .unwrap_or_else(|| panic!("no {name} in {scripts:?}"))
     }
 
-    pub async fn say(&self, group: &str, member: &str, text: &str) -> Seq {
+    pub(crate) async fn say(&self, group: &str, member: &str, text: &str) -> Seq {
         self.sim().say(Say::group(group, member, text)).await.unwrap().seq
     }
 
-    pub async fn outbox(&self) -> Vec<OutboxEntry> {
+    pub(crate) async fn outbox(&self) -> Vec<OutboxEntry> {
         self.host.settled().await.unwrap();
         self.host.outbox(&self.account).await.unwrap()
     }
 
     /// The texts that were sent, oldest first.
-    pub async fn sent(&self) -> Vec<String> {
-        self.outbox().await.into_iter().filter(|entry| entry.kind == "send").filter_map(|entry| entry.text).collect()
+    pub(crate) async fn sent(&self) -> Vec<String> {
+        self.outbox()
+            .await
+            .into_iter()
+            .filter(|entry| entry.kind == "send")
+            .filter_map(|entry| entry.text)
+            .collect()
     }
 
-    pub async fn events(&self) -> Vec<Arc<Event>> {
+    pub(crate) async fn events(&self) -> Vec<Arc<Event>> {
         self.host.settled().await.unwrap();
         self.host.events(Seq(0), u32::MAX).await.unwrap()
     }
 
     /// Ends the host and starts another one on the same data.
-    pub async fn restart(self, config: HostConfig) -> Self {
+    pub(crate) async fn restart(self, config: HostConfig) -> Self {
         self.host.shutdown().await;
         let sim = Sim::new(crowd(2), self.clock.clone());
         Self::open(self.data, config, sim, self.clock).await
@@ -181,7 +191,7 @@ impl House {
 }
 
 /// Waits until a condition holds; fails after a time that no machine needs.
-pub async fn wait_for(what: &str, condition: impl Fn() -> bool) {
+pub(crate) async fn wait_for(what: &str, condition: impl Fn() -> bool) {
     let began = Instant::now();
     while !condition() {
         assert!(began.elapsed() < Duration::from_secs(60), "waited in vain for {what}");

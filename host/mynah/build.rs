@@ -31,7 +31,9 @@ fn main() -> ExitCode {
 fn embed() -> Outcome<()> {
     let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?).join("../..").canonicalize()?;
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
-    for path in ["Cargo.toml", "sdk", "wit", "scripts", "host/mynah/build.rs", "host/mynah/src/guest_build.rs"] {
+    for path in
+        ["Cargo.toml", "sdk", "wit", "scripts", "host/mynah/build.rs", "host/mynah/src/guest_build.rs"]
+    {
         println!("cargo::rerun-if-changed={}", root.join(path).display());
     }
     embed_rules(&root, &out)?;

@@ -42,9 +42,10 @@ impl From<GuestBuildError> for Failure {
 pub(crate) fn with_progress(build: &GuestBuild) -> Result<Vec<Component>, GuestBuildError> {
     let started = Instant::now();
     // Draws nothing where stderr is not a terminal.
-    let bar = ProgressBar::new_spinner()
-        .with_style(ProgressStyle::with_template("{spinner} building scripts {elapsed}  {wide_msg:.dim}")
-            .unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    let bar = ProgressBar::new_spinner().with_style(
+        ProgressStyle::with_template("{spinner} building scripts {elapsed}  {wide_msg:.dim}")
+            .unwrap_or_else(|_| ProgressStyle::default_spinner()),
+    );
     let built = build.run(|line| {
         if started.elapsed() > QUIET_FOR {
             bar.enable_steady_tick(Duration::from_millis(100));

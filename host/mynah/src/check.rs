@@ -18,10 +18,11 @@ use crate::output;
 /// Admits the component as a host would, with every import granted, and shows what that says.
 pub(crate) fn main(config: &Config, file: &Path) -> Result<(), Failure> {
     let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-    let name: ScriptName = stem.parse().map_err(|error| {
-        Failure::usage(error).hint("the file's name is the script's name: `NAME.wasm`")
-    })?;
-    let bytes = std::fs::read(file).with_context(|| format!("the component cannot be read: {}", file.display()))?;
+    let name: ScriptName = stem
+        .parse()
+        .map_err(|error| Failure::usage(error).hint("the file's name is the script's name: `NAME.wasm`"))?;
+    let bytes =
+        std::fs::read(file).with_context(|| format!("the component cannot be read: {}", file.display()))?;
     let setup = config.scripts.get(&name).cloned().unwrap_or_default();
     let engine = Engine::new(EngineConfig::default()).map_err(anyhow::Error::from)?;
     let all = ImportGrants { kv: true, kv_shared: true, roster: true };

@@ -202,7 +202,9 @@ fn read_host(value: &Value<'_>) -> Result<String, Problem> {
     let name = value.text("a host name")?;
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
     if name.is_empty() || !name.chars().all(plain) {
-        return Err(value.problem("must be a host name alone, such as \"bot.example.net\": no scheme, port or `*`"));
+        return Err(
+            value.problem("must be a host name alone, such as \"bot.example.net\": no scheme, port or `*`")
+        );
     }
     Ok(name.to_ascii_lowercase())
 }
@@ -212,7 +214,11 @@ fn read_span(value: &Value<'_>, right: &str) -> Result<Duration, Problem> {
 }
 
 fn read_size(value: &Value<'_>, right: &str) -> Result<u64, Problem> {
-    if value.is_integer() { value.integer(0..=u64::MAX >> 1) } else { value.parsed::<Size>(right).map(|size| size.0) }
+    if value.is_integer() {
+        value.integer(0..=u64::MAX >> 1)
+    } else {
+        value.parsed::<Size>(right).map(|size| size.0)
+    }
 }
 
 fn read_api(value: &Value<'_>) -> Result<ApiSettings, Problem> {
@@ -232,7 +238,8 @@ fn read_api(value: &Value<'_>) -> Result<ApiSettings, Problem> {
     }
     if let Some(value) = section.take("body_limit") {
         let bytes = read_size(&value, "a size, such as \"1MiB\"")?;
-        api.body_limit = usize::try_from(bytes).map_err(|_| value.problem("is more than this machine can hold"))?;
+        api.body_limit =
+            usize::try_from(bytes).map_err(|_| value.problem("is more than this machine can hold"))?;
     }
     section.finish()?;
     Ok(api)
@@ -335,17 +342,24 @@ mod tests {
 
     #[test]
     fn an_error_shows_the_line_even_after_wide_characters_and_a_byte_order_mark() {
-        let error = Config::parse(Path::new("mynah.toml"), "\u{feff}# 配置\n[script.a]\nsettings = { 值 = 1, 值 = 2 }");
+        let error = Config::parse(
+            Path::new("mynah.toml"),
+            "\u{feff}# 配置\n[script.a]\nsettings = { \"值\" = 1, \"值\" = 2 }",
+        );
         let error = error.unwrap_err();
-        assert_eq!(error.place, Some((3, 21)), "{error}");
-        assert!(error.to_string().contains("3 | settings = { 值 = 1, 值 = 2 }"), "{error}");
+        assert_eq!(error.place, Some((3, 23)), "{error}");
+        assert!(error.to_string().contains("3 | settings = { \"值\" = 1"), "{error}");
     }
 
     #[test]
     fn only_loopback_addresses_need_no_list_of_who_may() {
-        for (listen, exposed) in
-            [("127.0.0.2:1", false), ("[::1]:1", false), ("[::ffff:127.0.0.1]:1", false), ("0.0.0.0:1", true), ("10.0.0.1:1", true)]
-        {
+        for (listen, exposed) in [
+            ("127.0.0.2:1", false),
+            ("[::1]:1", false),
+            ("[::ffff:127.0.0.1]:1", false),
+            ("0.0.0.0:1", true),
+            ("10.0.0.1:1", true),
+        ] {
             let config = parse(&format!("listen = \"{listen}\""));
             assert_eq!(config.check_exposure().is_err(), exposed, "{listen}");
         }

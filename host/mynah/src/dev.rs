@@ -9,10 +9,10 @@ use mynah_model::clock::SystemClock;
 
 use crate::config::Config;
 use crate::exit::Failure;
+use crate::output;
 use crate::prompt::{self, Ended};
 use crate::run::{self, Running};
 use crate::watch::Watch;
-use crate::output;
 
 /// Runs until it is told to stop.
 pub(crate) fn main(config: Config) -> Result<(), Failure> {

@@ -95,7 +95,8 @@ impl From<Exposed> for Failure {
 
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
-        let hint = refusal.hint.clone().unwrap_or_else(|| format!("`mynah explain {}` says more", refusal.code));
+        let hint =
+            refusal.hint.clone().unwrap_or_else(|| format!("`mynah explain {}` says more", refusal.code));
         Self { exit: Exit::Refused, error: refusal.into(), hint: Some(hint) }
     }
 }

@@ -51,7 +51,10 @@ impl GuestSources {
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);
             let why = said.lines().map(|line| line.trim_start_matches("error: ")).next().unwrap_or_default();
-            return Err(unexpected(format!("there are no sources of scripts in {}: {why}", folder.display())));
+            return Err(unexpected(format!(
+                "there are no sources of scripts in {}: {why}",
+                folder.display()
+            )));
         }
         let metadata: Json = serde_json::from_slice(&output.stdout)
             .map_err(|error| unexpected(format!("cargo's answer is not JSON: {error}")))?;
@@ -70,7 +73,9 @@ impl GuestSources {
         if let Some(name) = names.iter().find(|name| !known(name)) {
             let known: Vec<_> = self.crates.iter().map(|guest| guest.script.as_str()).collect();
             let known = known.join(", ");
-            return Err(GuestBuildError::Unexpected(format!("there is no source of a script `{name}`, only of: {known}")));
+            return Err(GuestBuildError::Unexpected(format!(
+                "there is no source of a script `{name}`, only of: {known}"
+            )));
         }
         if !names.is_empty() {
             self.crates.retain(|guest| names.contains(&guest.script));
@@ -166,7 +171,8 @@ mod tests {
             ],
         });
         let sources = GuestSources::choose(&metadata, Path::new(folder));
-        sources.map_or_else(Vec::new, |sources| sources.crates.into_iter().map(|guest| guest.script).collect())
+        sources
+            .map_or_else(Vec::new, |sources| sources.crates.into_iter().map(|guest| guest.script).collect())
     }
 
     #[test]

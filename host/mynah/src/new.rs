@@ -64,7 +64,9 @@ fn valid(name: &str) -> Result<ScriptName, Failure> {
     };
     let parsed: ScriptName = name.parse().map_err(|error| wrong(format!("{error}")))?;
     if !name.starts_with(|c: char| c.is_ascii_lowercase()) || name.ends_with('-') {
-        return Err(wrong(format!("`{name}` cannot be a crate: it must begin with a letter and end with none of `-`")));
+        return Err(wrong(format!(
+            "`{name}` cannot be a crate: it must begin with a letter and end with none of `-`"
+        )));
     }
     if is_taken(name) {
         return Err(wrong(format!("`{name}` cannot be a crate: the name has another meaning in Rust")));

@@ -11,7 +11,9 @@ use crate::exit::Failure;
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Ok(Err(error).context("stdout cannot be written")?),
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Ok(Err(error).context("stdout cannot be written")?)
+        }
         _ => Ok(()),
     }
 }

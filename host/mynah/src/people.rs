@@ -11,7 +11,12 @@ const NAMED: usize = 5;
 /// The group that is meant.
 pub(crate) fn group<'a>(roster: &'a Roster, given: &str) -> Result<&'a Arc<Group>, String> {
     choose(roster.groups.as_slice(), given, "group", |group| {
-        vec![&group.id, group.uid.as_deref().unwrap_or_default(), group.markname.as_deref().unwrap_or_default(), &group.name]
+        vec![
+            &group.id,
+            group.uid.as_deref().unwrap_or_default(),
+            group.markname.as_deref().unwrap_or_default(),
+            &group.name,
+        ]
     })
 }
 
@@ -39,11 +44,16 @@ fn choose<'a, T>(
     names: impl Fn(&T) -> Vec<&str>,
 ) -> Result<&'a Arc<T>, String> {
     let wanted = given.to_lowercase();
-    let fits: [fn(&str, &str) -> bool; 3] =
-        [|name, wanted| name == wanted, |name, wanted| name.starts_with(wanted), |name, wanted| name.contains(wanted)];
+    let fits: [fn(&str, &str) -> bool; 3] = [
+        |name, wanted| name == wanted,
+        |name, wanted| name.starts_with(wanted),
+        |name, wanted| name.contains(wanted),
+    ];
     for fit in fits {
-        let found: Vec<_> =
-            all.iter().filter(|one| names(one).iter().any(|name| fit(&name.to_lowercase(), &wanted))).collect();
+        let found: Vec<_> = all
+            .iter()
+            .filter(|one| names(one).iter().any(|name| fit(&name.to_lowercase(), &wanted)))
+            .collect();
         match found.as_slice() {
             [] => {}
             [one] => return Ok(one),
@@ -76,7 +86,13 @@ mod tests {
     fn people_are_found_by_what_they_are_called() {
         let roster = builtin::roster();
         let members = &group(&roster, "552603").unwrap().members;
-        for (given, id) in [("456789", "456789"), ("灰灰", "456789"), ("alice", "10001"), ("Alice @ Perl", "10001"), ("小花", "10003")] {
+        for (given, id) in [
+            ("456789", "456789"),
+            ("灰灰", "456789"),
+            ("alice", "10001"),
+            ("Alice @ Perl", "10001"),
+            ("小花", "10003"),
+        ] {
             assert_eq!(person(members, given).map(|found| found.id.as_str()), Ok(id), "{given}");
         }
         assert!(person(members, "nobody").unwrap_err().starts_with("there is no person `nobody`; there is"));

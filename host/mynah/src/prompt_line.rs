@@ -37,7 +37,8 @@ impl<'a> Line<'a> {
     /// Understands a line.
     pub(crate) fn parse(line: &'a str) -> Self {
         let line = line.trim();
-        let (word, rest) = line.split_once(char::is_whitespace).map_or((line, ""), |(word, rest)| (word, rest.trim()));
+        let (word, rest) =
+            line.split_once(char::is_whitespace).map_or((line, ""), |(word, rest)| (word, rest.trim()));
         match (word, rest) {
             ("", _) => Self::Empty,
             ("/as", name) if !name.is_empty() => Self::As(name),

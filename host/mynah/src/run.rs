@@ -85,11 +85,17 @@ impl Running {
         let host_config = HostConfig {
             workers: None,
             max_action_age: config.max_action_age,
-            scripts: ScriptSources { dir: Some(config.scripts_dir), embedded: rules::embedded(), setups: config.scripts },
+            scripts: ScriptSources {
+                dir: Some(config.scripts_dir),
+                embedded: rules::embedded(),
+                setups: config.scripts,
+            },
             accounts,
         };
         // Loading scripts compiles them, which takes its time.
-        let host = tokio::task::spawn_blocking(move || Host::start(host_config, engine, store, recovery, clock)).await;
+        let host =
+            tokio::task::spawn_blocking(move || Host::start(host_config, engine, store, recovery, clock))
+                .await;
         let host = host.context("starting the host was cut short")?.map_err(anyhow::Error::from)?;
 
         let router = mynah_api::router(host.clone(), config.api);
@@ -155,11 +161,15 @@ fn set_up(account: &AccountConfig, clock: Arc<dyn Clock>) -> Result<AccountSetup
     let roster = match &account.roster {
         Some(path) => roster_file::load(path).map_err(|error| {
             let failure = Failure { exit: Exit::Usage, error: anyhow::Error::from(error), hint: None };
-            failure.hint(format!("account `{}` can do without: leave `roster` away for the built-in one", account.name))
+            failure.hint(format!(
+                "account `{}` can do without: leave `roster` away for the built-in one",
+                account.name
+            ))
         })?,
         None => builtin::roster(),
     };
-    let network: Arc<dyn Network> = Sim::new(SimConfig { roster, seed: account.seed, login: account.login }, clock);
+    let network: Arc<dyn Network> =
+        Sim::new(SimConfig { roster, seed: account.seed, login: account.login }, clock);
     Ok(AccountSetup { name: account.name.clone(), api: account.api, network })
 }
 
@@ -169,8 +179,9 @@ fn open(
     durability: mynah_store::Durability,
 ) -> Result<(Store, mynah_store::Recovery, Engine), Failure> {
     let (store, recovery) = Store::open(&data_dir.join(DATABASE), durability).map_err(store_failure)?;
-    let engine = Engine::new(EngineConfig { cache_dir: Some(data_dir.join("cache")), ..EngineConfig::default() })
-        .map_err(anyhow::Error::from)?;
+    let engine =
+        Engine::new(EngineConfig { cache_dir: Some(data_dir.join("cache")), ..EngineConfig::default() })
+            .map_err(anyhow::Error::from)?;
     Ok((store, recovery, engine))
 }
 

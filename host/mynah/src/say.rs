@@ -101,11 +101,13 @@ impl Client {
                 None => Failure::failed("the host has no account on the embedded network"),
             });
         };
-        let name = field(account, "name").ok_or_else(|| Failure::failed("an account of the host has no name"))?;
+        let name =
+            field(account, "name").ok_or_else(|| Failure::failed("an account of the host has no name"))?;
         match field(account, "state").as_deref() {
             Some("running") => Ok(name),
             state => {
-                let failure = Failure::failed(format!("account `{name}` is {}, not running", state.unwrap_or("away")));
+                let failure =
+                    Failure::failed(format!("account `{name}` is {}, not running", state.unwrap_or("away")));
                 Err(failure.hint(format!("{}/readyz says when the host is at work", self.url)))
             }
         }
@@ -116,7 +118,8 @@ impl Client {
         let user = self.call(&format!("/openqq/get_user_info?client={account}"), None).await?;
         let rows = self.call(&format!("/openqq/{endpoint}?client={account}"), None).await?;
         let roster = json!({ "user": user, part: rows });
-        Ok(roster_file::parse(roster.to_string().as_bytes(), endpoint).context("the host's answer is no roster")?)
+        Ok(roster_file::parse(roster.to_string().as_bytes(), endpoint)
+            .context("the host's answer is no roster")?)
     }
 
     /// Gets, or posts a body.

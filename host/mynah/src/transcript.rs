@@ -109,7 +109,9 @@ fn came(place: &str, member: &Membership) -> String {
 fn went(place: &str, member: &Membership) -> String {
     let who = member.who.display_name();
     match (&member.by, member.cause) {
-        (Some(by), MembershipCause::Kicked) => format!("* {who} is kicked from {place} by {}\n", by.display_name()),
+        (Some(by), MembershipCause::Kicked) => {
+            format!("* {who} is kicked from {place} by {}\n", by.display_name())
+        }
         _ => format!("* {who} leaves {place}\n"),
     }
 }
@@ -136,7 +138,10 @@ mod tests {
             cpu_us: 1_239,
             code: None,
             text: None,
-            actions: vec![action("reply", "granted", Some("flood")), action("kick", "budget.exhausted", Some("3/h"))],
+            actions: vec![
+                action("reply", "granted", Some("flood")),
+                action("kick", "budget.exhausted", Some("3/h")),
+            ],
         };
         assert_eq!(
             call(&record),

@@ -112,7 +112,8 @@ impl Watch {
         let mut err = std::io::stderr().lock();
         // Nobody is left to tell if stderr is gone.
         let _ = writeln!(err, "error: {complaint}");
-        let hint = error.hint().unwrap_or("what was live before stays live; save a correction to build again");
+        let hint =
+            error.hint().unwrap_or("what was live before stays live; save a correction to build again");
         let _ = writeln!(err, "\nhint: {hint}");
         self.complaint = Some(complaint);
     }
@@ -156,9 +157,6 @@ impl Watch {
             let left_by_editor = name.starts_with('.') || name.starts_with('#') || name.ends_with('~');
             !self.is_ignored(path) && !left_by_editor && name.contains('.')
         };
-        events
-            .iter()
-            .filter(|event| !event.kind.is_access())
-            .any(|event| event.paths.iter().any(is_source))
+        events.iter().filter(|event| !event.kind.is_access()).any(|event| event.paths.iter().any(is_source))
     }
 }

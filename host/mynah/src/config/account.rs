@@ -44,7 +44,8 @@ pub(super) fn read_all(value: &Value<'_>, folder: &Path) -> Result<Vec<AccountCo
     value.list("a list of tables, each `[[account]]`", |item| {
         let account = read(&item, folder)?;
         // Account names become file names, and some file systems take `QQ` and `qq` for one.
-        let same = accounts.iter().find(|other| other.name.as_str().eq_ignore_ascii_case(account.name.as_str()));
+        let same =
+            accounts.iter().find(|other| other.name.as_str().eq_ignore_ascii_case(account.name.as_str()));
         if let Some(other) = same {
             return Err(item.problem(format!("has the name of another account: `{}`", other.name)));
         }
@@ -61,14 +62,17 @@ fn read(value: &Value<'_>, folder: &Path) -> Result<AccountConfig, Problem> {
     let mut section = value.section("`[[account]]`")?;
     let name = section.read("name", |value| value.parsed("an account name"))?;
     section.read("network", |value| {
-        value.choice(&NETWORKS).map_err(|problem| problem.hint("this version of mynah has one network: `sim`"))
+        value
+            .choice(&NETWORKS)
+            .map_err(|problem| problem.hint("this version of mynah has one network: `sim`"))
     })?;
     let api = section
         .read("api", |value| value.choice(&[("openqq", ApiKind::Openqq), ("openwx", ApiKind::Openwx)]))?;
     let roster = section.read("roster", |value| super::read_path(&value, folder))?;
     let seed = section.read("seed", |value| value.integer(0..=i64::MAX as u64))?;
-    let login = section
-        .read("login", |value| value.choice(&[("immediate", LoginMode::Immediate), ("qrcode", LoginMode::QrCode)]))?;
+    let login = section.read("login", |value| {
+        value.choice(&[("immediate", LoginMode::Immediate), ("qrcode", LoginMode::QrCode)])
+    })?;
     section.finish()?;
     let name = name.ok_or_else(|| section.problem("`name` is missing, for example `name = \"qq\"`"))?;
     let mut account = AccountConfig::named(name);

@@ -75,9 +75,8 @@ mod tests {
 
     #[test]
     fn a_block_holds_its_addresses_and_no_others() {
-        let contains = |block: &str, address: &str| {
-            block.parse::<Cidr>().unwrap().contains(address.parse().unwrap())
-        };
+        let contains =
+            |block: &str, address: &str| block.parse::<Cidr>().unwrap().contains(address.parse().unwrap());
         assert!(contains("192.168.1.0/24", "192.168.1.255"));
         assert!(contains("192.168.1.0/24", "::ffff:192.168.1.7"));
         assert!(!contains("192.168.1.0/24", "192.168.2.0"));

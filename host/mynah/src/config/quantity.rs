@@ -64,7 +64,9 @@ mod tests {
         assert_eq!("50ms".parse(), Ok(Span(Duration::from_millis(50))));
         assert_eq!("5 min".parse(), Ok(Span(Duration::from_secs(300))));
         assert_eq!("64MiB".parse(), Ok(Size(64 << 20)));
-        for bad in ["", "5", "ms", "-5s", "5 minutes", "1.5h", "99999999999999999999h", "18446744073709551615day"] {
+        for bad in
+            ["", "5", "ms", "-5s", "5 minutes", "1.5h", "99999999999999999999h", "18446744073709551615day"]
+        {
             assert!(bad.parse::<Span>().is_err(), "{bad}");
         }
         assert_eq!(

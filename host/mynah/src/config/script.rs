@@ -87,7 +87,8 @@ fn read_word(value: &Value<'_>, what: &str, words: &[&str]) -> Result<String, Pr
 }
 
 fn read_actions(value: &Value<'_>) -> Result<BTreeSet<String>, Problem> {
-    let actions = value.list("a list of actions", |item| read_word(&item, "an action", &ActionBody::NAMES))?;
+    let actions =
+        value.list("a list of actions", |item| read_word(&item, "an action", &ActionBody::NAMES))?;
     Ok(actions.into_iter().collect())
 }
 
@@ -107,11 +108,16 @@ fn read_budget(value: &Value<'_>) -> Result<BTreeMap<String, Rate>, Problem> {
                 let problem = key.problem(format!("`{}` is not an action that a budget can name", key.name));
                 return Err(match nearest(key.name, words.iter().copied()) {
                     Some(near) => problem.hint(format!("did you mean `{near}`?")),
-                    None => problem.hint("`message` counts all that the script says; `mynah check` lists actions"),
+                    None => {
+                        problem.hint("`message` counts all that the script says; `mynah check` lists actions")
+                    }
                 });
             }
             let rate = value.text("a rate, such as \"6/min\"")?.parse();
-            Ok((key.name.to_owned(), rate.map_err(|error| value.problem(format!("cannot be read: {error}")))?))
+            Ok((
+                key.name.to_owned(),
+                rate.map_err(|error| value.problem(format!("cannot be read: {error}")))?,
+            ))
         })
         .collect()
 }

@@ -182,11 +182,7 @@ impl<'t> Value<'t> {
     ) -> Result<Vec<T>, Problem> {
         let items = self.value.as_array().ok_or_else(|| self.wrong(right))?;
         let item = |(place, item): (usize, &'t Spanned<DeValue<'t>>)| {
-            read(Value {
-                path: format!("{}[{place}]", self.path),
-                span: item.span(),
-                value: item.get_ref(),
-            })
+            read(Value { path: format!("{}[{place}]", self.path), span: item.span(), value: item.get_ref() })
         };
         items.iter().enumerate().map(item).collect()
     }

@@ -57,9 +57,7 @@ impl Engine {
         }
         let component = Component::from_binary(self.wasmtime(), bytes).map_err(|error| {
             let text = chain(&error);
-            let pooled =
-                text.contains("exceeds the configured maximum") || text.contains("exceeds the limit");
-            let code = if pooled { Code::LimitInstances } else { Code::ComponentInvalid };
+            let code = too_much(&text).unwrap_or(Code::ComponentInvalid);
             Refusal::new(code, format!("the component does not compile: {text}"))
         })?;
         if let Some(cache) = self.cache() {
@@ -154,6 +152,19 @@ fn read_imports(bytes: &[u8]) -> Result<Vec<String>, Refusal> {
         }
     }
     Ok(imports)
+}
+
+/// Which limit the pool of instances found broken before it took the component, if that is why it did not.
+fn too_much(text: &str) -> Option<Code> {
+    if text.contains("exceeds the configured maximum") || text.contains("defined memories count") {
+        return Some(Code::LimitInstances);
+    }
+    let exceeds = text.contains("exceeds the limit");
+    exceeds.then_some(match text {
+        text if text.contains("table") => Code::LimitTables,
+        text if text.contains("memory") => Code::LimitMemory,
+        _ => Code::LimitInstances,
+    })
 }
 
 /// Memories and tables are known before the first instance is made.

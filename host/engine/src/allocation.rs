@@ -23,8 +23,13 @@ pub enum Allocation {
     OnDemand,
 }
 
+/// An engine that makes every instance on demand.
+pub(crate) fn without_pool() -> wasmtime::Result<(Engine, Allocation)> {
+    Ok((Engine::new(&on_demand())?, Allocation::OnDemand))
+}
+
 /// An engine with a pool for so many instances, or without one if the address space is too small for it.
-pub(crate) fn engine(instances: u32) -> wasmtime::Result<(Engine, Allocation)> {
+pub(crate) fn with_pool(instances: u32) -> wasmtime::Result<(Engine, Allocation)> {
     let per_instance = u32::try_from(Limits::default().memories).unwrap_or(u32::MAX);
     let memories = instances.saturating_mul(per_instance);
     let wanted = u64::from(memories).saturating_mul(POOL_MEMORY_BYTES);
@@ -40,7 +45,7 @@ pub(crate) fn engine(instances: u32) -> wasmtime::Result<(Engine, Allocation)> {
         gib = wanted >> 30,
         "not enough address space for a pool of instances: they are made on demand, which is slower"
     );
-    Ok((Engine::new(&on_demand())?, Allocation::OnDemand))
+    without_pool()
 }
 
 fn common() -> Config {
@@ -90,4 +95,17 @@ fn on_demand() -> Config {
         .memory_reservation_for_growth(SCARCE_MEMORY_BYTES)
         .memory_may_move(true);
     config
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pool_that_no_address_space_holds_is_done_without() {
+        // A petabyte and a half; a process has 128 TiB.
+        let (engine, allocation) = with_pool(100_000).unwrap();
+        assert_eq!(allocation, Allocation::OnDemand);
+        drop(engine);
+    }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use mynah_model::refusal::Code;
 use serde::Serialize;
-use wasmtime::{Trap, WasmBacktrace};
+use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 
 use crate::limits::{BACKTRACE_FRAMES, FAULT_TEXT};
 use crate::script_log::ScriptLog;
@@ -69,7 +69,7 @@ fn classify(error: &wasmtime::Error, log: &ScriptLog) -> (Code, String) {
     if let Some(trap) = error.downcast_ref::<Trap>() {
         return match trap {
             Trap::StackOverflow => (Code::LimitStack, "the script recursed past its stack".to_owned()),
-            Trap::MemoryOutOfBounds if past_the_end(error) => {
+            Trap::MemoryOutOfBounds if past_the_end(error) || recursed(error) => {
                 let text = "the script recursed past its stack (its stack pointer wrapped around)";
                 (Code::LimitStack, text.to_owned())
             }
@@ -95,10 +95,20 @@ fn classify(error: &wasmtime::Error, log: &ScriptLog) -> (Code, String) {
     if chain.contains("resource limit exceeded") {
         return (Code::LimitInstances, chain);
     }
-    if chain.contains("table") && chain.contains("limit") {
-        return (Code::LimitTables, chain);
+    if error.is::<PoolConcurrencyLimitError>() {
+        return (Code::HostFailure, format!("the host has no room for an instance: {chain}"));
     }
     (Code::ScriptAnswer, chain)
+}
+
+/// Whether one function was being called again and again: without a pool nobody knows which address it was.
+fn recursed(error: &wasmtime::Error) -> bool {
+    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return false };
+    let frames: Vec<u32> = backtrace.frames().iter().map(|frame| frame.func_index()).collect();
+    frames.len() >= BACKTRACE_FRAMES
+        && frames
+            .iter()
+            .any(|one| frames.iter().filter(|other| *other == one).count() >= BACKTRACE_FRAMES / 4)
 }
 
 /// A guest's stack grows down from the start of its memory, so that running past it wraps around to the end

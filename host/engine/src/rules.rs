@@ -88,15 +88,15 @@ impl RuleSet {
     /// them. Everything else goes to the scripts that want it, where they may be called.
     pub fn route<'a>(&'a self, event: &Event) -> impl Iterator<Item = &'a Arc<Script>> + use<'a> {
         let mut places = self.candidates(event);
-        if !places.is_empty() {
-            let address = event.address();
-            let own_message = matches!(event.body, EventBody::MessageSent(_)).then_some(&event.by_script);
-            places.retain(|place| {
-                self.scripts.get(*place).is_some_and(|script| {
-                    script.covers(&address) && own_message.is_none_or(|by| by.as_ref() != Some(&script.name))
-                })
-            });
-        }
+        let own_message = matches!(event.body, EventBody::MessageSent(_)).then_some(&event.by_script);
+        let mut address = None;
+        places.retain(|place| {
+            self.scripts.get(*place).is_some_and(|script| {
+                let covered = script.covers_everything()
+                    || script.covers(address.get_or_insert_with(|| event.address()));
+                covered && own_message.is_none_or(|by| by.as_ref() != Some(&script.name))
+            })
+        });
         places.into_iter().filter_map(|place| self.scripts.get(place))
     }
 

@@ -66,4 +66,9 @@ impl Script {
     pub fn covers(&self, address: &Address) -> bool {
         self.chats.iter().any(|pattern| pattern.matches(address))
     }
+
+    /// Whether it may be called in every chat of every account.
+    pub fn covers_everything(&self) -> bool {
+        self.chats.iter().any(|pattern| pattern.narrowness() == 0)
+    }
 }

@@ -191,6 +191,14 @@ fn too_many_memories_and_tables_are_counted_before_an_instance_is_made() {
     assert_eq!(refused(&wat(&text)).code, Code::LimitInstances);
 }
 
+#[test]
+fn a_table_beyond_all_bounds_is_a_limit_and_no_damage() {
+    let refusal = refused(&wat(
+        "(component (core module $m (table 5000000 funcref)) (core instance (instantiate $m)))",
+    ));
+    assert_eq!(refusal.code, Code::LimitTables, "{refusal}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use mynah_engine::{CallReport, Fault, Limits};
+use mynah_engine::{
+    Allocation, CallReport, Engine, EngineConfig, Fault, ImportGrants, InstancePolicy, Limits, Script,
+    SettingsLayers,
+};
 use mynah_model::refusal::Code;
 
 use crate::guest::Guest;
-use crate::world::{call, message, script, scripted};
+use crate::world::{call, context, message, name, script, scripted};
 
 fn fault(guest: &Guest) -> Fault {
     report(guest).result.unwrap_err()
@@ -103,6 +106,30 @@ fn a_stack_pointer_that_wrapped_around_is_the_stack_too() {
     assert_eq!(fault(&guest).code, Code::LimitStack);
     let elsewhere = Guest::new().handle("(i32.store (i32.const 100000000) (i32.const 1)) i32.const 64");
     assert_eq!(fault(&elsewhere).code, Code::ScriptTrap);
+}
+
+#[test]
+fn limits_hold_without_a_pool_too() {
+    let engine = Engine::new(EngineConfig { pool: false, ..EngineConfig::default() }).unwrap();
+    assert_eq!(engine.allocation(), Allocation::OnDemand);
+    let recursive = Guest::new()
+        .item("(func $deeper (param $at i32) (i32.store (local.get $at) (i32.const 1))
+                 (call $deeper (i32.sub (local.get $at) (i32.const 1024))) (i32.store (local.get $at) (i32.const 2)))")
+        .handle("(call $deeper (i32.const 65536)) i32.const 64");
+    let growing =
+        Guest::new().handle("(loop $again (drop (memory.grow (i32.const 100))) (br $again)) unreachable");
+    let spinning = Guest::new().handle("(loop $again (br $again)) unreachable");
+    for (guest, code) in
+        [(recursive, Code::LimitStack), (growing, Code::LimitMemory), (spinning, Code::LimitDeadline)]
+    {
+        let limits = Limits::default();
+        let release = engine.admit(&name("guest"), &guest.build(), &ImportGrants::ALL, &limits).unwrap();
+        let settings = SettingsLayers::default();
+        let script =
+            Script::new(name("guest"), release, 0, InstancePolicy::Fresh, limits, Vec::new(), settings);
+        let fault = engine.call(&script, &message("hello"), context()).result.unwrap_err();
+        assert_eq!(fault.code, code, "{fault}");
+    }
 }
 
 #[test]

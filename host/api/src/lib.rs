@@ -48,8 +48,7 @@ pub fn router(host: Host, settings: ApiSettings) -> Router {
     let guard = Arc::new(Guard::new(&settings));
     let api = Api::start(host, settings);
     Router::new()
-        .nest("/openqq", Router::new().fallback(openqq::serve))
-        .nest("/openwx", Router::new().fallback(openqq::not_found))
+        .merge(openqq::router())
         .merge(admin::router())
         .fallback(admin::not_found)
         .method_not_allowed_fallback(admin::method_not_allowed)

@@ -14,11 +14,13 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header;
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use axum::routing::any;
 use mynah_model::event::AccountState;
 use mynah_runtime::{Account, ApiKind, Host};
 use serde_json::{Value, json};
@@ -83,9 +85,9 @@ const ENDPOINTS: [(&str, Endpoint); 19] = [
 ];
 
 impl Endpoint {
-    /// The endpoint of a path, `/get_user_info`.
+    /// The endpoint of a path, `/openqq/get_user_info`.
     fn at(path: &str) -> Option<Self> {
-        let name = path.strip_prefix('/')?;
+        let name = path.strip_prefix("/openqq/")?;
         ENDPOINTS.iter().find(|(known, _)| *known == name).map(|(_, endpoint)| *endpoint)
     }
 
@@ -147,14 +149,21 @@ impl Answer {
     }
 }
 
+pub(crate) fn router() -> Router<Arc<Api>> {
+    let openqq = ["/openqq", "/openqq/", "/openqq/{*endpoint}"];
+    let openwx = ["/openwx", "/openwx/", "/openwx/{*endpoint}"];
+    let router = openqq.into_iter().fold(Router::new(), |router, path| router.route(path, any(serve)));
+    openwx.into_iter().fold(router, |router, path| router.route(path, any(not_found)))
+}
+
 /// The answer to a path or method that the API does not have.
-pub(crate) async fn not_found() -> Response {
+async fn not_found() -> Response {
     let text = HeaderValue::from_static("text/plain;charset=UTF-8");
     (StatusCode::FORBIDDEN, [(header::CONTENT_TYPE, text)], "api not found").into_response()
 }
 
-/// Serves a call; the path is what follows `/openqq`.
-pub(crate) async fn serve(State(api): State<Arc<Api>>, request: Request) -> Response {
+/// Serves a call.
+async fn serve(State(api): State<Arc<Api>>, request: Request) -> Response {
     let endpoint = Endpoint::at(request.uri().path());
     let is_call = matches!(*request.method(), Method::GET | Method::POST);
     let (true, Some(endpoint)) = (is_call, endpoint) else {
@@ -247,12 +256,12 @@ mod tests {
 
     #[test]
     fn endpoints_are_found_by_their_exact_names() {
-        assert_eq!(Endpoint::at("/send_message"), Some(Endpoint::SendFriendMessage));
-        assert_eq!(Endpoint::at("/shuthup_group_member"), Some(Endpoint::ShutupGroupMember));
+        assert_eq!(Endpoint::at("/openqq/send_message"), Some(Endpoint::SendFriendMessage));
+        assert_eq!(Endpoint::at("/openqq/shuthup_group_member"), Some(Endpoint::ShutupGroupMember));
         for path in
-            ["", "/", "/nope", "get_user_info", "/get_user_info/", "//get_user_info", "/GET_USER_INFO"]
+            ["", "/", "", "nope", "get_user_info/", "/get_user_info", "GET_USER_INFO", "get%5Fuser_info"]
         {
-            assert_eq!(Endpoint::at(path), None, "{path}");
+            assert_eq!(Endpoint::at(&format!("/openqq/{path}")), None, "{path}");
         }
     }
 }

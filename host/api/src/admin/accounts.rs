@@ -74,7 +74,7 @@ impl AccountStatus {
 }
 
 /// Every account, in the order of the configuration.
-#[utoipa::path(get, path = "/api/v1/accounts", tag = "accounts", responses((status = 200, description = "the accounts", body = Vec<AccountStatus>)))]
+#[utoipa::path(get, operation_id = "list_accounts", path = "/api/v1/accounts", tag = "accounts", responses((status = 200, description = "the accounts", body = Vec<AccountStatus>)))]
 pub(super) async fn list(State(api): State<Arc<Api>>) -> Json<Vec<AccountStatus>> {
     Json(api.host.accounts().iter().map(|account| AccountStatus::of(account)).collect())
 }

@@ -20,7 +20,7 @@ use crate::state::Api;
 /// event as JSON. From `from` on, first those of the journal; without it, from now on. A client that connects again with
 /// `Last-Event-ID` goes on behind that one.
 #[utoipa::path(
-    get,
+    get, operation_id = "stream_events",
     path = "/api/v1/events",
     tag = "events",
     params(

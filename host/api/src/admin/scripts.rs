@@ -46,7 +46,7 @@ impl From<ScriptStatus> for Script {
 }
 
 /// Every script that was found, live or not.
-#[utoipa::path(get, path = "/api/v1/scripts", tag = "scripts", responses((status = 200, description = "the scripts", body = Vec<Script>)))]
+#[utoipa::path(get, operation_id = "list_scripts", path = "/api/v1/scripts", tag = "scripts", responses((status = 200, description = "the scripts", body = Vec<Script>)))]
 pub(super) async fn list(State(api): State<Arc<Api>>) -> Json<Vec<Script>> {
     Json(api.host.scripts().into_iter().map(Script::from).collect())
 }

@@ -1,0 +1,18 @@
+//! The API over a running host on the embedded network.
+//!
+//! # Layout
+//! - `stage`: a running host and calls to its router
+//! - `vectors`: samples of calls with the answers that the original gave
+//! - `openqq`: what the samples do not say
+//! - `check_event`: long polling
+//! - `admin`: the administration
+//! - `hostile`: requests that are wrong on purpose
+//! - `socket`: what only a connection shows
+
+mod admin;
+mod check_event;
+mod hostile;
+mod openqq;
+mod socket;
+mod stage;
+mod vectors;

@@ -1,0 +1,139 @@
+//! A running host with one account, and calls to its router.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, Response, StatusCode, header};
+use mynah_api::ApiSettings;
+use mynah_engine::{Engine, EngineConfig};
+use mynah_model::clock::{Clock, SystemClock};
+use mynah_model::event::AccountState;
+use mynah_model::roster::Roster;
+use mynah_networks::roster_file;
+use mynah_networks::sim::{LoginMode, Sim, SimConfig};
+use mynah_runtime::{Account, AccountSetup, ApiKind, Host, HostConfig};
+use mynah_store::Store;
+use serde_json::Value;
+use tower::ServiceExt;
+
+/// Longer than anything takes that works.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The name of the account.
+pub(crate) const ACCOUNT: &str = "qq";
+
+/// A running host and its router.
+pub(crate) struct Stage {
+    pub(crate) host: Host,
+    pub(crate) router: Router,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) kind: String,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+}
+
+/// The roster that the samples of calls assume.
+pub(crate) fn roster() -> Roster {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/roster_qq.json");
+    roster_file::load(&path).unwrap()
+}
+
+impl Stage {
+    /// A host whose account is running.
+    pub(crate) async fn new(settings: ApiSettings) -> Self {
+        let stage = Self::with_login(settings, LoginMode::Immediate).await;
+        stage.until(AccountState::Running).await;
+        stage
+    }
+
+    /// A host whose account has just been started.
+    pub(crate) async fn with_login(settings: ApiSettings, login: LoginMode) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let sim = Sim::new(SimConfig { roster: roster(), login, ..SimConfig::default() }, clock.clone());
+        let account = AccountSetup { name: ACCOUNT.parse().unwrap(), api: ApiKind::Openqq, network: sim };
+        let config = HostConfig { workers: Some(2), accounts: vec![account], ..HostConfig::default() };
+        let engine = Engine::new(EngineConfig { workers: 2, ..EngineConfig::default() }).unwrap();
+        let (store, recovery) = Store::open_in_memory().unwrap();
+        let host = Host::start(config, engine, store, recovery, clock).unwrap();
+        let router = mynah_api::router(host.clone(), settings);
+        Self { host, router }
+    }
+
+    pub(crate) fn account(&self) -> Arc<Account> {
+        self.host.account(ACCOUNT).unwrap()
+    }
+
+    pub(crate) fn sim<T>(&self, ask: impl FnOnce(&Sim) -> T) -> T {
+        ask(self.account().sim().unwrap())
+    }
+
+    /// Waits until the account is in this state.
+    pub(crate) async fn until(&self, state: AccountState) {
+        let mut states = self.account().watch_state();
+        let reached = tokio::time::timeout(PATIENCE, states.wait_for(|now| *now == state)).await;
+        reached.expect("the account gets there").unwrap();
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Response<Body> {
+        let answer = tokio::time::timeout(PATIENCE, self.router.clone().oneshot(request)).await;
+        answer.expect("an answer comes").unwrap()
+    }
+
+    pub(crate) async fn call(&self, request: Request<Body>) -> Answer {
+        read(self.send(request).await).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.call(request("GET", path).body(Body::empty()).unwrap()).await
+    }
+
+    /// Posts a JSON text.
+    pub(crate) async fn post(&self, path: &str, json: impl Into<String>) -> Answer {
+        let request = request("POST", path).header(header::CONTENT_TYPE, "application/json");
+        self.call(request.body(Body::from(json.into())).unwrap()).await
+    }
+
+    /// What the account did.
+    pub(crate) async fn outbox(&self) -> Vec<Value> {
+        let answer = self.get(&format!("/api/v1/accounts/{ACCOUNT}/sim/outbox")).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        serde_json::from_str(&answer.text).unwrap()
+    }
+
+    /// Makes a person say something; the number of the event.
+    pub(crate) async fn say(&self, fields: Value) -> u64 {
+        let answer = self.post(&format!("/api/v1/accounts/{ACCOUNT}/sim/say"), fields.to_string()).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        answer.json()["seq"].as_u64().unwrap()
+    }
+
+    pub(crate) async fn end(self) {
+        self.host.shutdown().await;
+    }
+}
+
+/// A request that a program on this machine would make.
+pub(crate) fn request(method: &str, path: &str) -> axum::http::request::Builder {
+    Request::builder().method(method).uri(path).header(header::HOST, "127.0.0.1:5000")
+}
+
+pub(crate) async fn read(response: Response<Body>) -> Answer {
+    let status = response.status();
+    let kind =
+        response.headers().get(header::CONTENT_TYPE).map_or("", |value| value.to_str().unwrap()).to_owned();
+    let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    Answer { status, kind, text: String::from_utf8(bytes.to_vec()).unwrap() }
+}

@@ -59,10 +59,11 @@ pub(crate) async fn run(running: &Running) -> Result<Ended, Failure> {
         }
         tokio::select! {
             line = lines.recv() => match line {
-                Some(line) => match prompt.obey(&line).await? {
-                    Some(ended) => return Ok(ended),
-                    None => {}
-                },
+                Some(line) => {
+                    if let Some(ended) = prompt.obey(&line).await? {
+                        return Ok(ended);
+                    }
+                }
                 // Ctrl-D.
                 None if terminal => return Ok(Ended::Quit),
                 None => {
@@ -142,6 +143,11 @@ impl Prompt {
         let news = News { events: host.subscribe(), handled: host.subscribe_handled() };
         let mut state = account.watch_state();
         let settled = |state: &AccountState| matches!(state, AccountState::Running | AccountState::Stop);
+        let waits = |state: &AccountState| settled(state) || *state == AccountState::Scaning;
+        if state.wait_for(waits).await.is_ok_and(|state| *state == AccountState::Scaning) {
+            let path = format!("/api/v1/accounts/{}/sim/scan", account.name());
+            tracing::info!("there will be a prompt when the QR code is scanned: POST {path}");
+        }
         if state.wait_for(settled).await.is_ok_and(|state| *state == AccountState::Stop) {
             tracing::info!(account = %account.name(), "there is no prompt: the account was stopped");
             return None;

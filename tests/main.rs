@@ -4,9 +4,11 @@
 #[cfg(test)]
 mod support;
 
+mod cases;
 mod cli;
 mod dev;
 mod hostile;
+mod kill;
 mod loops;
 mod new_script;
 mod reload;

@@ -1,7 +1,7 @@
 //! How a script is doing: what it was called for, how often it failed, and whether it is left alone for a while.
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mynah_model::clock::UnixMs;
 use mynah_model::refusal::{Code, Refusal};
@@ -35,7 +35,8 @@ struct State {
     resting_until: Option<UnixMs>,
     trying: bool,
     cpu_used: Duration,
-    cpu_at: UnixMs,
+    /// CPU time is real, so it is budgeted over real time, whatever the host's clock shows.
+    cpu_at: Option<Instant>,
 }
 
 /// The health of one release of a script.
@@ -62,9 +63,9 @@ impl Health {
             }
             state.trying = true;
         }
-        let refill = Duration::from_millis(u64::try_from((now - state.cpu_at).max(0)).unwrap_or(0)) / 20;
-        state.cpu_used = state.cpu_used.saturating_sub(refill);
-        state.cpu_at = now;
+        let instant = Instant::now();
+        let elapsed = state.cpu_at.replace(instant).map_or(Duration::ZERO, |at| instant.duration_since(at));
+        state.cpu_used = state.cpu_used.saturating_sub(elapsed / limits::CPU_SHARE);
         if state.cpu_used > limits::CPU_BUDGET {
             state.trying = false;
             state.counters.skipped += 1;
@@ -73,7 +74,7 @@ impl Health {
                 format!(
                     "the script used more than {} ms of CPU time in {} s",
                     limits::CPU_BUDGET.as_millis(),
-                    limits::CPU_WINDOW_MS / 1_000
+                    (limits::CPU_BUDGET * limits::CPU_SHARE).as_secs()
                 ),
             );
             state.counters.last_error = Some(error.to_string());
@@ -175,6 +176,8 @@ mod tests {
             health.called(0, Duration::from_millis(50), None);
         }
         assert_eq!(health.admit(0).unwrap_err().code, Code::BudgetCpu);
-        assert!(health.admit(limits::CPU_WINDOW_MS).is_ok());
+        let earlier = Instant::now().checked_sub(Duration::from_secs(10)).unwrap();
+        health.state.lock().cpu_at = Some(earlier);
+        assert!(health.admit(0).is_ok(), "ten seconds later");
     }
 }

@@ -77,6 +77,7 @@ impl Intake {
         let published = self.published.clone();
         let mut writes = also;
         let mut events = Vec::with_capacity(happenings.len());
+        let mut wanted = Vec::new();
 
         let mut last = self.last.lock();
         let first = Seq(last.0 + 1);
@@ -85,12 +86,12 @@ impl Intake {
             last.0 += 1;
             account.apply(&happening);
             if let EventBody::AccountState { .. } = happening.body {
-                account.take_recovered().into_iter().for_each(|event| self.scheduler.push(event));
+                wanted.extend(account.take_recovered());
             }
             let event = Arc::new(number(account, *last, received_at, happening));
             writes.push(Write::Event(event.clone()));
             if rules.wants(&event) {
-                self.scheduler.push(event.clone());
+                wanted.push(event.clone());
             } else {
                 writes.push(Write::Handled { seq: event.seq, at: received_at, calls: "[]".to_owned() });
             }
@@ -107,6 +108,8 @@ impl Intake {
             }
             let _ = resolve.send(result.is_ok());
         });
+        // Behind the journal: what a worker decides on an event must reach the store after the event itself.
+        wanted.into_iter().for_each(|event| self.scheduler.push(event));
         drop(last);
         (first, committed)
     }

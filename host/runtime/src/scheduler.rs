@@ -174,15 +174,17 @@ impl Scheduler {
         Some(Work { event, address, thread })
     }
 
-    /// The event of this work is handled: the chat's next one may be.
-    pub fn done(&self, work: Work, pace: Pace) {
+    /// The event of this work is handled: the chat's next one may be. Whether the thread had been taken for stuck.
+    pub fn done(&self, work: Work, pace: Pace) -> bool {
         let mut state = self.state.lock();
         let state = &mut *state;
+        let mut was_stuck = false;
         if let Some(busy) = state.busy.get_mut(work.thread).and_then(Option::take) {
+            was_stuck = busy.stuck;
             state.working -= usize::from(!busy.stuck);
             state.slow_running -= usize::from(busy.slow);
         }
-        let Some(chat) = state.chats.get_mut(&work.address) else { return };
+        let Some(chat) = state.chats.get_mut(&work.address) else { return was_stuck };
         chat.running = false;
         chat.slow = pace == Pace::Slow;
         if chat.events.is_empty() {
@@ -199,23 +201,26 @@ impl Scheduler {
         if state.closed {
             self.work.notify_all();
         }
+        was_stuck
     }
 
-    /// Looks for stuck workers; called every [`limits::STUCK_TICK`].
-    pub fn tick(&self) {
+    /// Looks for stuck workers; called every [`limits::STUCK_TICK`]. The threads that are newly found so.
+    pub fn tick(&self) -> Vec<usize> {
         let mut state = self.state.lock();
         let now = Instant::now();
-        let mut lent = 0;
-        for busy in state.busy.iter_mut().flatten() {
+        let mut stuck = Vec::new();
+        for (thread, busy) in state.busy.iter_mut().enumerate() {
+            let Some(busy) = busy else { continue };
             if !busy.stuck && now.duration_since(busy.since) > limits::STUCK_AFTER {
                 busy.stuck = true;
-                lent += 1;
+                stuck.push(thread);
             }
         }
-        state.working -= lent;
-        for _ in 0..lent {
+        state.working -= stuck.len();
+        for _ in &stuck {
             self.work.notify_one();
         }
+        stuck
     }
 
     /// Events waiting in all chats.
@@ -310,7 +315,7 @@ mod tests {
         assert!(scheduler.take(&mut scheduler.state.lock(), 2).is_none(), "both workers are busy");
         let long_ago = Instant::now() - limits::STUCK_AFTER * 2;
         scheduler.state.lock().busy.iter_mut().flatten().for_each(|busy| busy.since = long_ago);
-        scheduler.tick();
+        assert_eq!(scheduler.tick(), [0, 1]);
         let c = scheduler.next(2).unwrap();
         assert_eq!(c.event.chat.as_ref().unwrap().id, "c");
         for slow in [a, b] {

@@ -230,6 +230,12 @@ impl Catalog {
         let setup = self.sources.setups.get(&name).unwrap_or(&unlisted);
         let release = self.engine.admit(&name, bytes, &setup.imports, &setup.limits)?;
         let settings = SettingsLayers::compile(setup.settings.clone(), setup.chat_settings.clone())?;
+        let mut grants = setup.grants.clone();
+        // A rule that came with the host may do on the embedded network what it asks for; elsewhere an unlisted script
+        // runs dry whatever it is allowed.
+        if !grants.listed && self.sources.embedded.iter().any(|(shipped, _)| *shipped == name) {
+            grants.allow.extend(release.info.asks.iter().map(|ask| ask.name.clone()));
+        }
         // To the engine no chat is nowhere; to the operator, who names none, it is everywhere.
         let chats = match setup.grants.chats.as_slice() {
             [] => vec![AddressPattern::all()],
@@ -246,7 +252,7 @@ impl Catalog {
         );
         Ok(LiveScript {
             script: Arc::new(script),
-            grants: setup.grants.clone(),
+            grants,
             health: Health::default(),
             since: self.waiting.now(),
         })

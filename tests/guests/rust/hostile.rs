@@ -22,7 +22,7 @@ fn attempt(_: &Event, message: &Message) -> Result<Vec<Reply>> {
         "exit" => std::process::exit(3),
         "million" => Ok(vec![reply("again"); 1_000_000]),
         "many" => Ok(vec![reply("again"); 1_000]),
-        "long" => Ok(vec![reply("x".repeat(1 << 20))]),
+        "long" => Ok(vec![reply("x".repeat(1 << 19))]),
         "error" => Err(Error::fault("I would rather not")),
         "log" => {
             for line in 0..100_000 {

@@ -12,8 +12,8 @@
 //! - `body`, `params`, `jsonp`: reading a request strictly, wrapping an answer
 //! - `feed`: events in order, from the journal and then as they happen
 //! - `report`: events in the shape of the Openqq API
-//! - [`openqq`]: `/openqq/*`
-//! - [`admin`]: `/api/v1/*`, `/healthz`, `/readyz`
+//! - [`openqq`]: the paths under `/openqq`
+//! - [`admin`]: the paths under `/api/v1`, and `/healthz`, `/readyz`
 //! - `problem`: how the administration says no
 
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! get_* and search_*: what the account knows.
 
-use mynah_model::roster::{Group, Person, Roster};
+use mynah_model::roster::Roster;
 use serde_json::Value;
 
 use super::Answer;
@@ -47,17 +47,15 @@ pub(super) fn discusses(roster: &Roster) -> Answer {
 
 pub(super) fn search_friend(roster: &Roster, params: &Params) -> Answer {
     let wanted = attributes(params, &FRIEND_SPELLINGS);
-    found(roster.friends.iter().filter_map(|friend: &std::sync::Arc<Person>| {
-        let object = objects::friend(friend);
-        has_all(&object, friend.as_ref(), &wanted).then_some(object)
-    }))
+    let matches = roster.friends.iter().filter(|row| has_all(&objects::friend(row), row.as_ref(), &wanted));
+    found(matches.map(|friend| objects::friend(friend)))
 }
 
 pub(super) fn search_group(roster: &Roster, params: &Params) -> Answer {
     let wanted = attributes(params, &GROUP_SPELLINGS);
-    found(roster.groups.iter().filter_map(|group: &std::sync::Arc<Group>| {
-        has_all(&objects::group_basic(group), group.as_ref(), &wanted).then(|| objects::group(group))
-    }))
+    let matches =
+        roster.groups.iter().filter(|row| has_all(&objects::group_basic(row), row.as_ref(), &wanted));
+    found(matches.map(|group| objects::group(group)))
 }
 
 fn found(objects: impl Iterator<Item = Value>) -> Answer {
@@ -89,6 +87,7 @@ fn has_all(object: &Value, named: &impl Named, wanted: &[(&str, &str)]) -> bool 
 
 #[cfg(test)]
 mod tests {
+    use mynah_model::roster::{Group, Person};
     use serde_json::json;
 
     use super::*;

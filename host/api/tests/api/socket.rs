@@ -22,7 +22,11 @@ struct Served {
 
 impl Served {
     async fn new() -> Self {
-        let stage = Arc::new(Stage::new(ApiSettings::default()).await);
+        Self::with(ApiSettings::default()).await
+    }
+
+    async fn with(settings: ApiSettings) -> Self {
+        let stage = Arc::new(Stage::new(settings).await);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -129,9 +133,11 @@ async fn a_client_that_hangs_up_while_it_waits_takes_no_event_with_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_hangs_up_while_it_reads_takes_no_event_with_it() {
-    let served = Served::new().await;
-    // Far more than fits between the host and a client that reads nothing.
-    for n in 0..20 {
+    // Nine megabytes: more than lies between the host and a client that reads nothing.
+    const EVENTS: usize = 150;
+    let settings = ApiSettings { check_event_list_max_size: EVENTS, ..ApiSettings::default() };
+    let served = Served::with(settings).await;
+    for n in 0..EVENTS {
         let text = format!("{n} {}", "长".repeat(20_000));
         served.stage.say(json!({"friend": "123456", "text": text})).await;
     }
@@ -143,7 +149,7 @@ async fn a_client_that_hangs_up_while_it_reads_takes_no_event_with_it() {
     assert!(gone.read(&mut first).await.unwrap() > 0);
     drop(gone);
     let mut found = Vec::new();
-    while found.len() < 20 {
+    while found.len() < EVENTS {
         let answer = served.stage.get("/openqq/check_event").await.json();
         let reports = answer.as_array().unwrap().clone();
         assert!(!reports.is_empty(), "only {} came", found.len());
@@ -154,7 +160,7 @@ async fn a_client_that_hangs_up_while_it_reads_takes_no_event_with_it() {
         .map(|report| report["content"].as_str().unwrap().split(' ').next().unwrap().parse().unwrap())
         .collect();
     numbers.sort();
-    assert_eq!(numbers, (0..20).collect::<Vec<_>>());
+    assert_eq!(numbers, (0..EVENTS).collect::<Vec<_>>());
     served.end().await;
 }
 

@@ -76,10 +76,6 @@ impl Stage {
         self.host.account(ACCOUNT).unwrap()
     }
 
-    pub(crate) fn sim<T>(&self, ask: impl FnOnce(&Sim) -> T) -> T {
-        ask(self.account().sim().unwrap())
-    }
-
     /// Waits until the account is in this state.
     pub(crate) async fn until(&self, state: AccountState) {
         let mut states = self.account().watch_state();

@@ -20,6 +20,13 @@ const CODE_LIFE_MS: i64 = 120_000;
 /// Answers a scan: with the number of the login event, or why there was none.
 type Answer = oneshot::Sender<Result<Seq, SimError>>;
 
+/// A QR code and who scans it.
+struct Code {
+    text: String,
+    shown_at: UnixMs,
+    scan: oneshot::Receiver<Answer>,
+}
+
 /// How far the account has come.
 pub(super) struct Phase {
     state: AccountState,
@@ -114,26 +121,31 @@ impl Sim {
     }
 
     async fn wait_for_scan(&self, sink: &Arc<dyn Sink>) -> Result<Answer, Closed> {
+        // The code can be scanned as soon as anybody can see that one is waited for.
+        let mut code = self.new_code();
         self.enter(sink, AccountState::Scaning).await?;
-        let (mut shown_at, mut scan) = self.show_code(sink).await?;
+        let mut too_late: Option<Answer> = None;
         loop {
+            let Code { text, shown_at, scan } = code;
+            sink.report(self.of_the_account(EventBody::QrCode { text, path: None })).await?;
+            if let Some(answer) = too_late.take() {
+                let _ = answer.send(Err(SimError::QrExpired));
+            }
             // The phase holds the other end until somebody scans.
             let answer = scan.await.map_err(|_| Closed)?;
             if self.clock.now().saturating_sub(shown_at) < CODE_LIFE_MS {
                 return Ok(answer);
             }
-            (shown_at, scan) = self.show_code(sink).await?;
-            let _ = answer.send(Err(SimError::QrExpired));
+            too_late = Some(answer);
+            code = self.new_code();
         }
     }
 
-    async fn show_code(&self, sink: &Arc<dyn Sink>) -> Result<(UnixMs, oneshot::Receiver<Answer>), Closed> {
-        let text = self.world.lock().chance.login_code();
-        let shown_at = self.clock.now();
-        sink.report(self.of_the_account(EventBody::QrCode { text, path: None })).await?;
+    fn new_code(&self) -> Code {
         let (scans, scan) = oneshot::channel();
+        let text = self.world.lock().chance.login_code();
         self.phase.lock().scans = Some(scans);
-        Ok((shown_at, scan))
+        Code { text, shown_at: self.clock.now(), scan }
     }
 
     /// Something that happens in no chat.

@@ -10,13 +10,13 @@ use sha2::{Digest, Sha256};
 use wasmparser::{ComponentTypeRef, Encoding, Parser, Payload, TypeBounds};
 use wasmtime::component::Component;
 
-use crate::bindings;
 use crate::engine::Engine;
 use crate::fault::{Fault, chain, cut};
 use crate::imports::{self, ImportGrants, mismatch};
 use crate::limits::Limits;
 use crate::release::Release;
 use crate::sandbox::Sandbox;
+use crate::trusted::Checked;
 use crate::wire_info::script_info;
 
 impl Engine {
@@ -66,7 +66,7 @@ impl Engine {
         Ok(component)
     }
 
-    fn link(&self, component: &Component) -> Result<bindings::ScriptPre<Sandbox>, Refusal> {
+    fn link(&self, component: &Component) -> Result<Checked, Refusal> {
         for export in ["describe", "handle"] {
             if component.get_export_index(None, export).is_none() {
                 return Err(mismatch(format!("the component exports no function `{export}`")));
@@ -75,7 +75,7 @@ impl Engine {
         let linked = self.linker().instantiate_pre(component).map_err(|error| {
             mismatch(format!("an import of the component differs from the contract: {}", chain(&error)))
         })?;
-        bindings::ScriptPre::new(linked).map_err(|error| {
+        Checked::new(linked).map_err(|error| {
             mismatch(format!("an export of the component differs from the contract: {}", chain(&error)))
         })
     }
@@ -83,13 +83,13 @@ impl Engine {
     fn describe(
         &self,
         name: &ScriptName,
-        component: &bindings::ScriptPre<Sandbox>,
+        component: &Checked,
         limits: &Limits,
     ) -> Result<ScriptInfo, Refusal> {
         let _slot = self.slots().take();
         let sandbox = Sandbox::describing(name, &Arc::new(limits.clone()));
         let mut store = sandbox.into_store(self.wasmtime());
-        let exports = match component.instantiate(&mut store) {
+        let exports = match component.bindings().instantiate(&mut store) {
             Ok(exports) => exports,
             Err(error) => {
                 let fault = Fault::from_error(&error, &store.data().log);

@@ -17,7 +17,7 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::limits::CACHE_BYTES;
-use crate::precompiled::Authentic;
+use crate::trusted::Authentic;
 
 const KEY_FILE: &str = "host.key";
 const KEY_BYTES: usize = 32;

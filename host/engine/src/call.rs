@@ -6,13 +6,13 @@ use mynah_model::action::Action;
 use mynah_model::event::Event;
 use mynah_model::refusal::Code;
 
-use crate::bindings;
 use crate::engine::Engine;
 use crate::fault::Fault;
 use crate::sandbox::{Sandbox, Turn};
 use crate::script::{InstancePolicy, Script};
 use crate::script_log::LogLine;
 use crate::services::CallContext;
+use crate::trusted::Answer;
 use crate::warm::WarmInstance;
 use crate::{wire_answer, wire_event};
 
@@ -31,8 +31,6 @@ pub struct CallReport {
     /// Lines of the log that were cut off or left out because it was full.
     pub log_cut: u32,
 }
-
-type Answer = Result<Vec<bindings::Action>, String>;
 
 impl Engine {
     /// Calls a script for an event, on the caller's thread, and comes back within the script's deadline.
@@ -59,7 +57,7 @@ impl Engine {
         let mut store = sandbox.into_store(component.engine());
         let answer = component
             .instantiate(&mut store)
-            .and_then(|exports| exports.call_handle(&mut store, &wire_event::event(event)));
+            .and_then(|handler| handler.call(&mut store, &wire_event::event(event)));
         // Taking the data out drops the instance, which is part of what the call costs.
         let mut sandbox = store.into_data();
         let report = report(script, &mut sandbox, answer);
@@ -80,7 +78,7 @@ impl Engine {
                 Err(report) => return *report,
             },
         };
-        let answer = instance.exports.call_handle(&mut instance.store, &wire_event::event(event));
+        let answer = instance.handler.call(&mut instance.store, &wire_event::event(event));
         let report = report(script, instance.store.data_mut(), answer);
         instance.calls += 1;
         if report.result.is_ok() && instance.calls < max_calls {
@@ -95,7 +93,7 @@ impl Engine {
         let component = &script.release.component;
         let mut store = sandbox.into_store(component.engine());
         match component.instantiate(&mut store) {
-            Ok(exports) => Ok(WarmInstance { store, exports, calls: 0, slot }),
+            Ok(handler) => Ok(WarmInstance { store, handler, calls: 0, slot }),
             Err(error) => Err(Box::new(report(script, &mut store.into_data(), Err(error)))),
         }
     }

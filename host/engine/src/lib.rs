@@ -15,7 +15,7 @@
 //! # Layout
 //! - [`limits`]: every number that bounds something
 //! - `engine`, `allocation`, `ticker`, `slots`: what scripts share: wasmtime, its pool, the hand of the clock
-//! - `admission`, `imports`, `release`, `cache`, `precompiled`: from bytes to a release
+//! - `admission`, `imports`, `release`, `cache`, `trusted`: from bytes to a release
 //! - `script`, `rules`, `settings`, `patterns`, `folding`: what is called when, and what the operator set
 //! - `call`, `warm`, `sandbox`, `stopwatch`, `randomness`, `script_log`, `fault`: one call and its bounds
 //! - `bindings`, `wire_event`, `wire_answer`, `wire_info`: the contract's types, to and from the model's
@@ -36,7 +36,6 @@ mod imports;
 mod kv_calls;
 pub mod limits;
 mod patterns;
-mod precompiled;
 mod randomness;
 mod release;
 mod roster_calls;
@@ -49,6 +48,7 @@ mod settings;
 mod slots;
 mod stopwatch;
 mod ticker;
+mod trusted;
 mod warm;
 mod wasi;
 mod wire_answer;

@@ -5,8 +5,7 @@ use std::fmt;
 use mynah_model::names::ReleaseId;
 use mynah_model::script::ScriptInfo;
 
-use crate::bindings;
-use crate::sandbox::Sandbox;
+use crate::trusted::Checked;
 
 /// One loaded version of a script. It compiled, linked, fits its grants and said what it is.
 pub struct Release {
@@ -18,8 +17,8 @@ pub struct Release {
     pub imports: Vec<String>,
     /// The size of the component in bytes.
     pub size: usize,
-    /// Linked, with its exports looked up.
-    pub(crate) component: bindings::ScriptPre<Sandbox>,
+    /// Linked, with its exports looked up and compared with the contract.
+    pub(crate) component: Checked,
 }
 
 impl fmt::Debug for Release {

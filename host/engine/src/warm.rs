@@ -7,14 +7,14 @@ use std::fmt;
 
 use wasmtime::Store;
 
-use crate::bindings;
 use crate::sandbox::Sandbox;
 use crate::slots::Slot;
+use crate::trusted::Handler;
 
 /// An instance that is kept, with the slot of the pool that it occupies.
 pub(crate) struct WarmInstance {
     pub(crate) store: Store<Sandbox>,
-    pub(crate) exports: bindings::Script,
+    pub(crate) handler: Handler,
     /// Events that it handled.
     pub(crate) calls: u32,
     /// Declared last: the slot is free when the store is gone.

@@ -9,10 +9,17 @@
 //! - `hostile`: requests that are wrong on purpose
 //! - `socket`: what only a connection shows
 
+#[cfg(test)]
 mod admin;
+#[cfg(test)]
 mod check_event;
+#[cfg(test)]
 mod hostile;
+#[cfg(test)]
 mod openqq;
+#[cfg(test)]
 mod socket;
+#[cfg(test)]
 mod stage;
+#[cfg(test)]
 mod vectors;

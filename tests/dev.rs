@@ -7,15 +7,8 @@ use tempfile::TempDir;
 use crate::support::command::{Session, mynah, run};
 use crate::support::wait_for;
 
-/// Says something until the answer is the expected one: a new release is live a moment after it is built.
-async fn ask_until(session: &mut Session, line: &str, expected: &str) {
-    wait_for(expected, || {
-        session.type_line(line);
-        let answered = session.output().contains(expected);
-        async move { answered.then_some(()) }
-    })
-    .await;
-}
+/// The host's word that a release of the script is live.
+const LIVE: &str = "script is live script=\"greeter\"";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_saved_change_answers_and_a_build_error_leaves_the_old_release_live() {
@@ -30,10 +23,12 @@ async fn a_saved_change_answers_and_a_build_error_leaves_the_old_release_live() 
     session.wait_for_output("hello, one", 1).await;
 
     fs::write(&source, original.replace("hello, ", "goodbye, ")).unwrap();
-    ask_until(&mut session, "/greeter two", "goodbye, two").await;
+    session.wait_for_log(LIVE, 2).await;
+    session.type_line("/greeter two");
+    session.wait_for_output("goodbye, two", 1).await;
 
     fs::write(&source, original.replace("reply(format!", "repply(format!")).unwrap();
-    let log = session.wait_for_log("cannot find function `repply`").await;
+    let log = session.wait_for_log("cannot find function `repply`", 1).await;
     assert!(log.contains("hint: what was live before stays live"), "{log}");
     session.type_line("/greeter three");
     session.wait_for_output("goodbye, three", 1).await;
@@ -41,7 +36,9 @@ async fn a_saved_change_answers_and_a_build_error_leaves_the_old_release_live() 
     fs::write(&source, original.replace("reply(format!", "repply(format!") + "\n").unwrap();
 
     fs::write(&source, original.replace("hello, ", "welcome, ")).unwrap();
-    ask_until(&mut session, "/greeter four", "welcome, four").await;
+    session.wait_for_log(LIVE, 3).await;
+    session.type_line("/greeter four");
+    session.wait_for_output("welcome, four", 1).await;
     assert_eq!(session.log().matches("cannot find function `repply`").count(), 1, "{}", session.log());
 }
 

@@ -25,6 +25,9 @@ listen = "127.0.0.1:0"
 name = "sim"
 roster = "roster.json"
 
+[script.group-guard]
+mode = "off"
+
 [script.counter]
 allow = ["reply"]
 "#;

@@ -69,9 +69,9 @@ impl Session {
         self.wait(text, times, |session| &session.stdout).await;
     }
 
-    /// Waits until stderr holds a text; all of it by then.
-    pub(crate) async fn wait_for_log(&mut self, text: &str) -> String {
-        self.wait(text, 1, |session| &session.stderr).await;
+    /// Waits until stderr holds a text so many times; all of it by then.
+    pub(crate) async fn wait_for_log(&mut self, text: &str, times: usize) -> String {
+        self.wait(text, times, |session| &session.stderr).await;
         self.log()
     }
 
@@ -100,7 +100,7 @@ impl Session {
 
     /// Where its API listens, by its log.
     pub(crate) async fn url(&mut self) -> String {
-        let log = self.wait_for_log("listening on http://").await;
+        let log = self.wait_for_log("listening on http://", 1).await;
         let after = log.split("listening on ").nth(1).unwrap();
         after.split_whitespace().next().unwrap().to_owned()
     }

@@ -11,6 +11,7 @@ use mynah_model::names::Seq;
 use mynah_model::roster::{Group, Person, Role, Roster, Table};
 use mynah_networks::sim::{Say, Sim, SimConfig};
 use mynah_runtime::grants::{Grants, Mode};
+use mynah_runtime::scheduler::threads_for;
 use mynah_runtime::{
     Account, AccountSetup, ApiKind, Host, HostConfig, OutboxEntry, ScriptSetup, ScriptSources, ScriptStatus,
 };
@@ -23,7 +24,13 @@ pub(crate) const BEGIN: i64 = 1_767_225_600_000;
 /// The engine that all tests of the process share, as all scripts of a host do: its pool of address space is large.
 pub(crate) fn engine() -> Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
-    ENGINE.get_or_init(|| Engine::new(EngineConfig::default()).unwrap()).clone()
+    ENGINE
+        .get_or_init(|| {
+            // As many as the largest house of any test: several run at once.
+            let workers = 2 * threads_for(4);
+            Engine::new(EngineConfig { workers, ..EngineConfig::default() }).unwrap()
+        })
+        .clone()
 }
 
 /// Grants of a script that the operator trusts.
@@ -75,11 +82,6 @@ impl Plan {
     pub(crate) fn trusted(mut self, name: &str, bytes: &[u8]) -> Self {
         self.config.scripts.setups.insert(name.parse().unwrap(), trusted());
         self.script(name, bytes)
-    }
-
-    pub(crate) fn setup(mut self, name: &str, setup: ScriptSetup) -> Self {
-        self.config.scripts.setups.insert(name.parse().unwrap(), setup);
-        self
     }
 
     pub(crate) fn workers(mut self, workers: usize) -> Self {

@@ -10,6 +10,8 @@ use mynah_engine::{Engine, EngineConfig};
 use mynah_model::clock::{Clock, SystemClock};
 use mynah_networks::sim::{Sim, SimConfig, builtin};
 use mynah_networks::{Network, roster_file};
+use mynah_runtime::host::default_workers;
+use mynah_runtime::scheduler::threads_for;
 use mynah_runtime::{AccountSetup, Host, HostConfig, ScriptSources};
 use mynah_store::{Store, StoreError};
 use tokio::net::TcpListener;
@@ -179,9 +181,12 @@ fn open(
     durability: mynah_store::Durability,
 ) -> Result<(Store, mynah_store::Recovery, Engine), Failure> {
     let (store, recovery) = Store::open(&data_dir.join(DATABASE), durability).map_err(store_failure)?;
-    let engine =
-        Engine::new(EngineConfig { cache_dir: Some(data_dir.join("cache")), ..EngineConfig::default() })
-            .map_err(anyhow::Error::from)?;
+    let engine = EngineConfig {
+        cache_dir: Some(data_dir.join("cache")),
+        workers: threads_for(default_workers()),
+        ..EngineConfig::default()
+    };
+    let engine = Engine::new(engine).map_err(anyhow::Error::from)?;
     Ok((store, recovery, engine))
 }
 

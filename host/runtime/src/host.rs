@@ -466,6 +466,11 @@ impl Host {
     }
 }
 
+/// A worker for each core.
+pub fn default_workers() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
+}
+
 fn stopped_key(name: &AccountName) -> String {
     format!("account.{name}.stopped")
 }

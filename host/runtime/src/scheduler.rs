@@ -64,6 +64,12 @@ struct State {
     closed: bool,
 }
 
+/// How many threads serve so many workers: the workers themselves and the spare ones. All of them may be inside a script
+/// at once, so an engine needs as many places.
+pub fn threads_for(workers: usize) -> usize {
+    workers.max(1) * (1 + limits::SPARES_PER_WORKER)
+}
+
 /// The queues of all chats and the threads that serve them.
 pub struct Scheduler {
     workers: usize,
@@ -78,7 +84,7 @@ impl Scheduler {
     /// For so many workers at a time. [`Scheduler::threads`] says how many threads to start.
     pub fn new(workers: usize) -> Self {
         let workers = workers.max(1);
-        let threads = workers * (1 + limits::SPARES_PER_WORKER);
+        let threads = threads_for(workers);
         let state = State { busy: vec![None; threads], ..State::default() };
         Self {
             workers,

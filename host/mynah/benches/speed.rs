@@ -1,0 +1,346 @@
+//! What a sandbox costs: ratios between ways of running the same rule, measured in one run in interleaved rounds.
+//!
+//! CPU time, not wall-clock time: machines are shared. The figures of one line compare with each other, not with those of
+//! another machine or another day.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a benchmark prints its figures, and stops where something is not as it should be"
+)]
+
+use std::hint::black_box;
+use std::path::Path;
+use std::sync::Arc;
+
+use mynah::guest_build::GuestBuild;
+use mynah_engine::{
+    CallContext, Engine, EngineConfig, HostServices, ImportGrants, InstancePolicy, KvRefusal, KvScope, KvValue,
+    Limits, Release, RuleSet, Script, ServiceError, SettingsLayers,
+};
+use mynah_model::Attrs;
+use mynah_model::address::{AddressPattern, ChatKind};
+use mynah_model::clock::SystemClock;
+use mynah_model::event::{AccountState, Chat, Event, EventBody};
+use mynah_model::message::{Message, MessageClass, MessageSource, Segment};
+use mynah_model::names::Seq;
+use mynah_model::roster::Person;
+use mynah_networks::sim::{Say, Sim, SimConfig};
+use mynah_runtime::{AccountSetup, ApiKind, Host, HostConfig, ScriptSources};
+use mynah_sdk::types as guest;
+use mynah_store::{Durability, Store};
+use rustix::time::{ClockId, clock_gettime};
+
+const ROUNDS: usize = 7;
+const CALLS: usize = 2_000;
+const NATIVE_CALLS: usize = 200_000;
+const DISPATCHED: usize = 5_000;
+
+/// Longer than most of what people say, and without any of the keywords.
+const TALK: &str = "我觉得明天下午三点在老地方见面比较好, does that work for everybody? I can bring the projector.";
+
+fn main() {
+    let ping = release_of(Source::Package("ping"));
+    let keywords = release_of(Source::Guest("guest-keywords"));
+    let welcome = release_of(Source::Package("welcome"));
+    let engine = Engine::new(EngineConfig::default()).unwrap();
+    let (ping, keywords, welcome) = (admit(&engine, &ping), admit(&engine, &keywords), admit(&engine, &welcome));
+
+    println!("CPU time per event, medians of {ROUNDS} interleaved rounds; x: ratio to the first of the line\n");
+    sandbox("ping", "/ping", &ping::rule(), &engine, &ping);
+    sandbox("50 keywords, none found", TALK, &test_guests::keywords(), &engine, &keywords);
+    crowd(&engine, &ping, &welcome);
+    dispatch(&engine, &ping);
+}
+
+/// The same source as native code, in an instance that stays, and in one made for the event.
+fn sandbox(name: &str, text: &str, native: &mynah_sdk::Rule, engine: &Engine, release: &Arc<Release>) {
+    let guest_event = guest_event(text);
+    let event = event(text);
+    let warm = script("warm", release, InstancePolicy::Warm { max_calls: u32::MAX });
+    let fresh = script("fresh", release, InstancePolicy::Fresh);
+    report(
+        name,
+        &mut [
+            ("native", &mut || {
+                for _ in 0..NATIVE_CALLS {
+                    let _ = black_box(native.handle(black_box(&guest_event)));
+                }
+                NATIVE_CALLS
+            }),
+            ("warm", &mut || call(engine, &warm, &event)),
+            ("fresh", &mut || call(engine, &fresh, &event)),
+        ],
+    );
+}
+
+/// A hundred scripts of which one wants the event, against that one alone.
+fn crowd(engine: &Engine, ping: &Arc<Release>, welcome: &Arc<Release>) {
+    let wants = Arc::new(script("ping", ping, InstancePolicy::Fresh));
+    let others = (0..99).map(|number| Arc::new(script(&format!("other-{number}"), welcome, InstancePolicy::Fresh)));
+    let alone = RuleSet::new(vec![wants.clone()]);
+    let crowd = RuleSet::new(others.chain([wants]).collect());
+    let event = event("/ping");
+    let mut run = |rules: &RuleSet| {
+        for _ in 0..CALLS {
+            for script in rules.route(&event) {
+                call_once(engine, script, &event);
+            }
+        }
+        CALLS
+    };
+    let run = std::cell::RefCell::new(&mut run);
+    report(
+        "one script of 100 wants it",
+        &mut [
+            ("alone", &mut || (run.borrow_mut())(&alone)),
+            ("of 100", &mut || (run.borrow_mut())(&crowd)),
+        ],
+    );
+}
+
+/// The whole way of a message: network, journal, sandbox, gate, transaction, outbox, network, and the event of what was
+/// sent; against the sandbox alone. All threads' time.
+fn dispatch(engine: &Engine, ping: &Arc<Release>) {
+    let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let data = tempfile::tempdir().unwrap();
+    let scripts = data.path().join("scripts.d");
+    std::fs::create_dir(&scripts).unwrap();
+    std::fs::copy(component(Source::Package("ping")), scripts.join("ping.wasm")).unwrap();
+    let (store, recovery) = Store::open(&data.path().join("mynah.db"), Durability::Process).unwrap();
+    let clock = Arc::new(SystemClock);
+    let config = HostConfig {
+        scripts: ScriptSources { dir: Some(scripts), ..ScriptSources::default() },
+        accounts: vec![AccountSetup {
+            name: "sim".parse().unwrap(),
+            api: ApiKind::Openqq,
+            network: Sim::new(SimConfig::default(), clock.clone()),
+        }],
+        ..HostConfig::default()
+    };
+    let fresh = script("fresh", ping, InstancePolicy::Fresh);
+    let event = event("/ping");
+    tokio.block_on(async {
+        let host = Host::start(config, engine.clone(), store, recovery, clock).unwrap();
+        let account = host.account("sim").unwrap();
+        account.watch_state().wait_for(|state| *state == AccountState::Running).await.unwrap();
+        let friends: Vec<_> = account.roster().friends.iter().map(|friend| friend.id.clone()).collect();
+        let (mut alone, mut whole) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            let before = cpu(ClockId::ThreadCPUTime);
+            let calls = call(engine, &fresh, &event);
+            alone.push((cpu(ClockId::ThreadCPUTime) - before) / calls as f64);
+            let before = cpu(ClockId::ProcessCPUTime);
+            let talkers: Vec<_> = friends
+                .iter()
+                .map(|friend| {
+                    let (host, friend) = (host.clone(), friend.clone());
+                    let says = DISPATCHED / friends.len();
+                    tokio::spawn(async move {
+                        let account = host.account("sim").unwrap();
+                        for _ in 0..says {
+                            account.sim().unwrap().say(Say::friend(&friend, "/ping")).await.unwrap();
+                        }
+                        says
+                    })
+                })
+                .collect();
+            let mut said = 0;
+            for talker in talkers {
+                said += talker.await.unwrap();
+            }
+            host.settled().await.unwrap();
+            whole.push((cpu(ClockId::ProcessCPUTime) - before) / said as f64);
+        }
+        print_line("whole dispatch of /ping, with the store", &[("sandbox", alone), ("dispatch", whole)]);
+        host.shutdown().await;
+    });
+}
+
+type Way<'a> = (&'a str, &'a mut dyn FnMut() -> usize);
+
+/// Runs each way in turn, round after round, and prints the medians and their ratios.
+fn report(name: &str, ways: &mut [Way<'_>]) {
+    let mut rounds: Vec<(&str, Vec<f64>)> = ways.iter().map(|(way, _)| (*way, Vec::new())).collect();
+    for (_, run) in ways.iter_mut() {
+        run();
+    }
+    for _ in 0..ROUNDS {
+        for ((_, run), (_, round)) in ways.iter_mut().zip(&mut rounds) {
+            let before = cpu(ClockId::ThreadCPUTime);
+            let calls = run();
+            round.push((cpu(ClockId::ThreadCPUTime) - before) / calls as f64);
+        }
+    }
+    print_line(name, &rounds);
+}
+
+fn print_line(name: &str, rounds: &[(&str, Vec<f64>)]) {
+    let median = |round: &[f64]| {
+        let mut round = round.to_vec();
+        round.sort_by(f64::total_cmp);
+        round[round.len() / 2]
+    };
+    let base = median(&rounds[0].1);
+    let ways: Vec<_> = rounds
+        .iter()
+        .map(|(way, round)| format!("{way} {:.2} us (x{:.2})", median(round), median(round) / base))
+        .collect();
+    println!("{name:42} {}", ways.join("   "));
+}
+
+/// Microseconds of CPU time.
+fn cpu(clock: ClockId) -> f64 {
+    let time = clock_gettime(clock);
+    time.tv_sec as f64 * 1e6 + time.tv_nsec as f64 / 1e3
+}
+
+fn call(engine: &Engine, script: &Script, event: &Event) -> usize {
+    for _ in 0..CALLS {
+        call_once(engine, script, event);
+    }
+    CALLS
+}
+
+fn call_once(engine: &Engine, script: &Script, event: &Event) {
+    let context = CallContext { roster: Arc::default(), services: Box::new(NoState) };
+    let report = engine.call(script, black_box(event), context);
+    assert!(report.result.is_ok(), "{:?}", report.result);
+}
+
+fn script(name: &str, release: &Arc<Release>, policy: InstancePolicy) -> Script {
+    let name = name.parse().unwrap();
+    let everywhere = vec![AddressPattern::all()];
+    Script::new(name, release.clone(), 0, policy, Limits::default(), everywhere, SettingsLayers::default())
+}
+
+fn admit(engine: &Engine, bytes: &[u8]) -> Arc<Release> {
+    engine.admit(&"bench".parse().unwrap(), bytes, &ImportGrants::ALL, &Limits::default()).unwrap()
+}
+
+/// Where a script of the benchmarks comes from.
+#[derive(Clone, Copy)]
+enum Source {
+    Package(&'static str),
+    Guest(&'static str),
+}
+
+fn release_of(script: Source) -> Vec<u8> {
+    std::fs::read(component(script)).unwrap()
+}
+
+fn component(script: Source) -> std::path::PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let (package, examples, name) = match script {
+        Source::Package(name) => (name, false, name),
+        Source::Guest(name) => ("test-guests", true, name),
+    };
+    let target = Path::new(env!("CARGO_BIN_EXE_mynah")).ancestors().nth(2).unwrap();
+    let build = GuestBuild {
+        manifest: root.join("Cargo.toml"),
+        packages: vec![package.to_owned()],
+        examples,
+        target_dir: target.join("guests"),
+        color: false,
+    };
+    let built = build.run(|_| ()).unwrap_or_else(|error| panic!("{error}"));
+    built.into_iter().find(|built| built.name == name).unwrap_or_else(|| panic!("no {name}")).file
+}
+
+fn event(text: &str) -> Event {
+    let sender = Person { id: "10001".into(), name: "alice".into(), ..Person::default() };
+    Event {
+        seq: Seq(1),
+        account: "sim".parse().unwrap(),
+        network: "sim".into(),
+        self_id: "me".into(),
+        time: 1,
+        received_at: 1,
+        cause: None,
+        depth: 0,
+        by_script: None,
+        chat: Some(Chat {
+            kind: ChatKind::Group,
+            id: "552603".into(),
+            name: "PERL".into(),
+            via: None,
+            attrs: Attrs::new(),
+        }),
+        body: EventBody::MessageReceived(Message {
+            id: "1".into(),
+            sender,
+            segments: vec![Segment::text(text)],
+            text: text.into(),
+            class: MessageClass::Recv,
+            source: MessageSource::Person,
+            attrs: Attrs::new(),
+        }),
+        attrs: Attrs::new(),
+    }
+}
+
+/// The same event as a rule sees it.
+fn guest_event(text: &str) -> guest::Event {
+    let command = text.strip_prefix('/').map(|name| guest::Invocation { name: name.into(), rest: String::new() });
+    guest::Event {
+        seq: 1,
+        account: "sim".into(),
+        network: "sim".into(),
+        self_id: "me".into(),
+        time: 1,
+        received_at: 1,
+        cause: None,
+        depth: 0,
+        chat: Some(guest::Chat {
+            kind: guest::ChatKind::Group,
+            id: "552603".into(),
+            name: "PERL".into(),
+            via: None,
+            attrs: Vec::new(),
+        }),
+        body: guest::EventBody::MessageReceived(guest::Message {
+            id: "1".into(),
+            sender: guest::Person {
+                id: "10001".into(),
+                uid: None,
+                name: "alice".into(),
+                markname: None,
+                card: None,
+                role: None,
+                attrs: Vec::new(),
+            },
+            segments: vec![guest::Segment::Text(text.into())],
+            text: text.into(),
+            command,
+            class: guest::MessageClass::Recv,
+            source: guest::MessageSource::Person,
+            attrs: Vec::new(),
+        }),
+        attrs: Vec::new(),
+    }
+}
+
+/// State for rules that have none.
+struct NoState;
+
+impl HostServices for NoState {
+    fn kv_get(&mut self, _: KvScope, _: &str) -> Result<Option<KvValue>, ServiceError> {
+        Ok(None)
+    }
+
+    fn kv_put(&mut self, _: KvScope, _: &str, _: Option<KvValue>) -> Result<(), KvRefusal> {
+        Ok(())
+    }
+
+    fn kv_list(
+        &mut self,
+        _: KvScope,
+        _: &str,
+        _: Option<&str>,
+        _: u32,
+    ) -> Result<Vec<(String, KvValue)>, ServiceError> {
+        Ok(Vec::new())
+    }
+}

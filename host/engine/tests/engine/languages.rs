@@ -77,7 +77,7 @@ fn everything_a_script_must_not_do_is_named() {
         ("sleep", Code::ScriptSleep),
         ("exit", Code::ScriptExit),
         ("many", Code::LimitActions),
-        ("long", Code::LimitHostCalls),
+        ("long", Code::LimitText),
         ("error", Code::ScriptError),
     ] {
         let fault = fault(text);

@@ -107,11 +107,11 @@ impl Catalog {
         self.sources.dir.as_deref()
     }
 
-    /// Looks at all sources, compiles what is new off to the side, and swaps the rule set if anything changed.
+    /// Looks at all sources, compiles what is new off to the side, and swaps the rule set for each script that changed.
     pub(crate) fn scan(&self) -> io::Result<()> {
         let _one_at_a_time = self.scanning.lock();
         let found = self.find()?;
-        let mut changed = {
+        {
             let mut entries = self.entries.lock();
             let before = entries.len();
             entries.retain(|name, _| {
@@ -121,20 +121,22 @@ impl Catalog {
                 }
                 stays
             });
-            entries.len() != before
-        };
-        for (name, found) in found {
-            changed |= self.look_at(&name, found);
+            if entries.len() != before {
+                self.swap(&entries);
+            }
         }
-        if changed {
-            let live = {
-                let entries = self.entries.lock();
-                let live = entries.values().filter_map(|entry| entry.live.clone());
-                live.filter(|live| live.grants.mode != Mode::Off).collect()
-            };
-            self.rules.store(Arc::new(Rules::new(live)));
+        for (name, found) in found {
+            self.look_at(&name, found);
         }
         Ok(())
+    }
+
+    /// Puts the rule set of these entries in the place of the one before. Called with the entries locked, so that
+    /// whoever is shown a release as live finds it answering.
+    fn swap(&self, entries: &BTreeMap<String, Entry>) {
+        let live = entries.values().filter_map(|entry| entry.live.clone());
+        let live = live.filter(|live| live.grants.mode != Mode::Off).collect();
+        self.rules.store(Arc::new(Rules::new(live)));
     }
 
     /// Every script there is, by the stem of its file.
@@ -193,19 +195,19 @@ impl Catalog {
         }
     }
 
-    /// Takes up one script if it is not what it was. Whether the rule set is another one now.
-    fn look_at(&self, stem: &str, found: Found) -> bool {
+    /// Takes up one script if it is not what it was.
+    fn look_at(&self, stem: &str, found: Found) {
         let bytes = match &found {
             Found::Bytes(bytes) => bytes.as_slice(),
             Found::Embedded(bytes) => bytes,
             Found::Wrong(refusal) => {
                 self.refuse(stem, None, refusal.clone());
-                return false;
+                return;
             }
         };
         let id = ReleaseId(Sha256::digest(bytes).into());
         if self.entries.lock().get(stem).is_some_and(|entry| entry.seen == Some(id)) {
-            return false;
+            return;
         }
         let live = stem
             .parse::<ScriptName>()
@@ -213,15 +215,13 @@ impl Catalog {
             .and_then(|name| self.load(name, bytes));
         match live {
             Ok(live) => {
-                tracing::info!(script = stem, release = %id, "script is live");
                 let entry = Entry { live: Some(Arc::new(live)), seen: Some(id), refusal: None };
-                self.entries.lock().insert(stem.to_owned(), entry);
-                true
+                let mut entries = self.entries.lock();
+                entries.insert(stem.to_owned(), entry);
+                self.swap(&entries);
+                tracing::info!(script = stem, release = %id, "script is live");
             }
-            Err(refusal) => {
-                self.refuse(stem, Some(id), refusal);
-                false
-            }
+            Err(refusal) => self.refuse(stem, Some(id), refusal),
         }
     }
 

@@ -232,7 +232,9 @@ impl Handling {
                 actions
             }
             Err(fault) => {
-                if live.health.called(now, report.cpu, Some(format!("{}: {}", fault.code, fault.text))) {
+                // Where the host failed, the script is not to blame.
+                let blamed = (fault.code != Code::HostFailure).then(|| format!("{}: {}", fault.code, fault.text));
+                if live.health.called(now, report.cpu, blamed) {
                     tracing::warn!(script = %script.name, "the script failed too often and is left alone for a while");
                 }
                 tracing::warn!(script = %script.name, seq = %event.seq, code = %fault.code, "script failed: {}", fault.text);

@@ -17,7 +17,8 @@ use crate::support::host::TestHost;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_case_ends_as_it_says() {
-    let mut folders: Vec<_> = fs::read_dir(repository().join("tests/cases")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut folders: Vec<_> =
+        fs::read_dir(repository().join("tests/cases")).unwrap().map(|entry| entry.unwrap().path()).collect();
     folders.sort();
     assert!(!folders.is_empty());
     for folder in folders {
@@ -41,15 +42,22 @@ async fn play(folder: &Path) {
     }
     let outbox = host.outbox().await;
     let expected = lines(&folder.join("expected.jsonl"));
-    let same = outbox.len() == expected.len() && outbox.iter().zip(&expected).all(|(entry, line)| holds(entry, line));
-    assert!(same, "{name}: the account did\n{}", outbox.iter().map(|entry| format!("{entry}\n")).collect::<String>());
+    let same = outbox.len() == expected.len()
+        && outbox.iter().zip(&expected).all(|(entry, line)| holds(entry, line));
+    assert!(
+        same,
+        "{name}: the account did\n{}",
+        outbox.iter().map(|entry| format!("{entry}\n")).collect::<String>()
+    );
     host.stop().await;
 }
 
 /// Whether an entry has what a line asks for. A text that ends with `…` need only begin so.
 fn holds(entry: &Json, line: &Json) -> bool {
     line.as_object().unwrap().iter().all(|(field, wanted)| match (wanted.as_str(), entry[field].as_str()) {
-        (Some(wanted), Some(text)) => wanted.strip_suffix('…').map_or(wanted == text, |start| text.starts_with(start)),
+        (Some(wanted), Some(text)) => {
+            wanted.strip_suffix('…').map_or(wanted == text, |start| text.starts_with(start))
+        }
         _ => entry[field] == *wanted,
     })
 }

@@ -63,7 +63,8 @@ async fn invariant_3_nothing_a_script_does_stops_the_host_or_delays_another_chat
     let events = house.events().await;
     let done = |chat: &str| {
         let in_chat = |event: &&std::sync::Arc<mynah_model::event::Event>| {
-            matches!(event.body, EventBody::MessageSent(_)) && event.chat.as_ref().is_some_and(|of| of.id == chat)
+            matches!(event.body, EventBody::MessageSent(_))
+                && event.chat.as_ref().is_some_and(|of| of.id == chat)
         };
         events.iter().find(in_chat).unwrap().seq
     };

@@ -45,12 +45,16 @@ async fn three_kills_under_load_lose_nothing_and_do_nothing_twice() {
         let mut session = Session::start(mynah(folder.path(), ["run"]));
         let url = ready(&mut session).await;
         let dead = Arc::new(AtomicBool::new(false));
-        let talkers: Vec<_> = (0..CHATS).map(|chat| tokio::spawn(talk(url.clone(), chat, kill, dead.clone()))).collect();
+        let talkers: Vec<_> =
+            (0..CHATS).map(|chat| tokio::spawn(talk(url.clone(), chat, kill, dead.clone()))).collect();
         let enough = 400 * (kill + 1);
         let client = reqwest::Client::new();
         wait_for("load", || {
             let request = client.get(format!("{url}/api/v1/accounts/sim/sim/outbox")).send();
-            async move { (request.await.ok()?.json::<Vec<serde_json::Value>>().await.ok()?.len() >= enough).then_some(()) }
+            async move {
+                (request.await.ok()?.json::<Vec<serde_json::Value>>().await.ok()?.len() >= enough)
+                    .then_some(())
+            }
         })
         .await;
         drop(session); // SIGKILL, in the middle of it all.
@@ -86,7 +90,10 @@ fn judge(folder: &TempDir, acknowledged: &[u64]) {
     let reader = store.reader().unwrap();
     let events = reader.events(Seq(0), u32::MAX).unwrap();
     let journalled: std::collections::HashSet<u64> = events.iter().map(|event| event.seq.0).collect();
-    assert!(acknowledged.iter().all(|seq| journalled.contains(seq)), "what was acknowledged is in the journal");
+    assert!(
+        acknowledged.iter().all(|seq| journalled.contains(seq)),
+        "what was acknowledged is in the journal"
+    );
 
     let mut heard: HashMap<String, Vec<(String, Seq)>> = HashMap::new();
     let mut said: HashMap<String, Vec<(String, Option<Seq>)>> = HashMap::new();
@@ -96,7 +103,9 @@ fn judge(folder: &TempDir, acknowledged: &[u64]) {
             EventBody::MessageReceived(message) => {
                 heard.entry(chat).or_default().push((message.text.clone(), event.seq));
             }
-            EventBody::MessageSent(message) => said.entry(chat).or_default().push((message.text.clone(), event.cause)),
+            EventBody::MessageSent(message) => {
+                said.entry(chat).or_default().push((message.text.clone(), event.cause))
+            }
             _ => {}
         }
     }
@@ -108,7 +117,10 @@ fn judge(folder: &TempDir, acknowledged: &[u64]) {
             .enumerate()
             .map(|(index, (text, seq))| (format!("{text} {} release-00000000", index + 1), Some(*seq)))
             .collect();
-        assert_eq!(said[chat], expected, "replies in group {chat}: each once, in order, with the right count");
+        assert_eq!(
+            said[chat], expected,
+            "replies in group {chat}: each once, in order, with the right count"
+        );
         let count = reader.kv_get(&counter, &format!("sim/group/{chat}"), "count", 0).unwrap().unwrap().value;
         assert_eq!(count, heard.len().to_string(), "the counter of group {chat}");
     }

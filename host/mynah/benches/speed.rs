@@ -17,8 +17,8 @@ use std::sync::Arc;
 
 use mynah::guest_build::GuestBuild;
 use mynah_engine::{
-    CallContext, Engine, EngineConfig, HostServices, ImportGrants, InstancePolicy, KvRefusal, KvScope, KvValue,
-    Limits, Release, RuleSet, Script, ServiceError, SettingsLayers,
+    CallContext, Engine, EngineConfig, HostServices, ImportGrants, InstancePolicy, KvRefusal, KvScope,
+    KvValue, Limits, Release, RuleSet, Script, ServiceError, SettingsLayers,
 };
 use mynah_model::Attrs;
 use mynah_model::address::{AddressPattern, ChatKind};
@@ -39,16 +39,20 @@ const NATIVE_CALLS: usize = 200_000;
 const DISPATCHED: usize = 5_000;
 
 /// Longer than most of what people say, and without any of the keywords.
-const TALK: &str = "我觉得明天下午三点在老地方见面比较好, does that work for everybody? I can bring the projector.";
+const TALK: &str =
+    "我觉得明天下午三点在老地方见面比较好, does that work for everybody? I can bring the projector.";
 
 fn main() {
     let ping = release_of(Source::Package("ping"));
     let keywords = release_of(Source::Guest("guest-keywords"));
     let welcome = release_of(Source::Package("welcome"));
     let engine = Engine::new(EngineConfig::default()).unwrap();
-    let (ping, keywords, welcome) = (admit(&engine, &ping), admit(&engine, &keywords), admit(&engine, &welcome));
+    let (ping, keywords, welcome) =
+        (admit(&engine, &ping), admit(&engine, &keywords), admit(&engine, &welcome));
 
-    println!("CPU time per event, medians of {ROUNDS} interleaved rounds; x: ratio to the first of the line\n");
+    println!(
+        "CPU time per event, medians of {ROUNDS} interleaved rounds; x: ratio to the first of the line\n"
+    );
     sandbox("ping", "/ping", &ping::rule(), &engine, &ping);
     sandbox("50 keywords, none found", TALK, &test_guests::keywords(), &engine, &keywords);
     crowd(&engine, &ping, &welcome);
@@ -79,7 +83,8 @@ fn sandbox(name: &str, text: &str, native: &mynah_sdk::Rule, engine: &Engine, re
 /// A hundred scripts of which one wants the event, against that one alone.
 fn crowd(engine: &Engine, ping: &Arc<Release>, welcome: &Arc<Release>) {
     let wants = Arc::new(script("ping", ping, InstancePolicy::Fresh));
-    let others = (0..99).map(|number| Arc::new(script(&format!("other-{number}"), welcome, InstancePolicy::Fresh)));
+    let others =
+        (0..99).map(|number| Arc::new(script(&format!("other-{number}"), welcome, InstancePolicy::Fresh)));
     let alone = RuleSet::new(vec![wants.clone()]);
     let crowd = RuleSet::new(others.chain([wants]).collect());
     let event = event("/ping");
@@ -94,10 +99,7 @@ fn crowd(engine: &Engine, ping: &Arc<Release>, welcome: &Arc<Release>) {
     let run = std::cell::RefCell::new(&mut run);
     report(
         "one script of 100 wants it",
-        &mut [
-            ("alone", &mut || (run.borrow_mut())(&alone)),
-            ("of 100", &mut || (run.borrow_mut())(&crowd)),
-        ],
+        &mut [("alone", &mut || (run.borrow_mut())(&alone)), ("of 100", &mut || (run.borrow_mut())(&crowd))],
     );
 }
 
@@ -283,7 +285,8 @@ fn event(text: &str) -> Event {
 
 /// The same event as a rule sees it.
 fn guest_event(text: &str) -> guest::Event {
-    let command = text.strip_prefix('/').map(|name| guest::Invocation { name: name.into(), rest: String::new() });
+    let command =
+        text.strip_prefix('/').map(|name| guest::Invocation { name: name.into(), rest: String::new() });
     guest::Event {
         seq: 1,
         account: "sim".into(),

@@ -233,7 +233,8 @@ impl Handling {
             }
             Err(fault) => {
                 // Where the host failed, the script is not to blame.
-                let blamed = (fault.code != Code::HostFailure).then(|| format!("{}: {}", fault.code, fault.text));
+                let blamed =
+                    (fault.code != Code::HostFailure).then(|| format!("{}: {}", fault.code, fault.text));
                 if live.health.called(now, report.cpu, blamed) {
                     tracing::warn!(script = %script.name, "the script failed too often and is left alone for a while");
                 }

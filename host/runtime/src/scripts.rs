@@ -241,15 +241,8 @@ impl Catalog {
             [] => vec![AddressPattern::all()],
             named => named.to_vec(),
         };
-        let script = Script::new(
-            name,
-            release,
-            setup.priority,
-            setup.policy,
-            setup.limits.clone(),
-            chats,
-            settings,
-        );
+        let script =
+            Script::new(name, release, setup.priority, setup.policy, setup.limits.clone(), chats, settings);
         Ok(LiveScript {
             script: Arc::new(script),
             grants,

@@ -55,7 +55,13 @@ impl Guest for Conformance {
                 role: Role::Admin,
             }],
             wants: vec![
-                Filter { events: every_kind, chats: vec![], commands: vec![], pattern_sets: vec![], attrs: vec![] },
+                Filter {
+                    events: every_kind,
+                    chats: vec![],
+                    commands: vec![],
+                    pattern_sets: vec![],
+                    attrs: vec![],
+                },
                 Filter {
                     events: vec![],
                     chats: every_chat,
@@ -106,7 +112,11 @@ fn actions() -> Vec<Action> {
         ActionBody::Reply(Reply { segments: every_segment(), quote: true }),
         ActionBody::Send(Send { to: there, segments: vec![Segment::Text("hi".into())] }),
         ActionBody::SendMedia(SendMedia { to: None, media: picture() }),
-        ActionBody::Shutup(Shutup { in_: here(), members: vec!["20001".into(), "20002".into()], seconds: 600 }),
+        ActionBody::Shutup(Shutup {
+            in_: here(),
+            members: vec!["20001".into(), "20002".into()],
+            seconds: 600,
+        }),
         ActionBody::Unshutup(Unshutup { in_: None, members: gray() }),
         ActionBody::ShutupAll(ShutupAll { in_: None, on: true }),
         ActionBody::Kick(Kick { in_: None, members: gray(), reject_again: true }),
@@ -147,7 +157,8 @@ fn actions() -> Vec<Action> {
 }
 
 fn every_segment() -> Vec<Segment> {
-    let media = || Media { id: None, url: None, path: None, name: None, mime: None, size: None, attrs: vec![] };
+    let media =
+        || Media { id: None, url: None, path: None, name: None, mime: None, size: None, attrs: vec![] };
     vec![
         Segment::Text("你好 👋".into()),
         Segment::Mention(Mention { id: "20001".into(), name: "灰灰".into() }),

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mynah_sdk::prelude::*;
 
-mynah_sdk::rule!(Rule::new("hostile", "Tries things.").on_message(attempt).asks("reply", "to say that it lives"));
+mynah_sdk::rule!(
+    Rule::new("hostile", "Tries things.").on_message(attempt).asks("reply", "to say that it lives")
+);
 
 fn attempt(_: &Event, message: &Message) -> Result<Vec<Reply>> {
     match message.text.trim() {
@@ -64,7 +66,8 @@ fn recurse(depth: u64) -> u64 {
 /// The contract's clock, the system's and a stopwatch: all of them are the event's time, and stand still.
 fn times() -> String {
     let before = Instant::now();
-    let system = SystemTime::now().duration_since(UNIX_EPOCH).map(|since| since.as_millis()).unwrap_or_default();
+    let system =
+        SystemTime::now().duration_since(UNIX_EPOCH).map(|since| since.as_millis()).unwrap_or_default();
     format!("{} {system} {}", clock::now(), before.elapsed().as_nanos())
 }
 

@@ -5,6 +5,9 @@ use std::net::TcpStream;
 use mynah_sdk::prelude::*;
 
 mynah_sdk::rule!(
-    Rule::new("sockets", "Talks to whom it should not.")
-        .on_message(|_, message| TcpStream::connect(message.text.trim()).is_ok().then(|| reply("connected")))
+    Rule::new("sockets", "Talks to whom it should not.").on_message(|_, message| TcpStream::connect(
+        message.text.trim()
+    )
+    .is_ok()
+    .then(|| reply("connected")))
 );

@@ -1,7 +1,8 @@
 //! What holds for the whole host, one file for each behaviour. Hosts are started in this process on port 0 with data
 //! folders of their own, or as the `mynah` command; time is driven, not slept.
 
-#[cfg(test)]
+#![cfg(test)]
+
 mod support;
 
 mod cases;

@@ -1,13 +1,12 @@
 //! A host in this process, with a folder and a port of its own.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mynah::config::Config;
 use mynah::run::Running;
 use mynah_model::clock::{Clock, SystemClock, VirtualClock};
 use reqwest::StatusCode;
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use tempfile::TempDir;
 
 use super::wait_for;
@@ -47,26 +46,6 @@ impl TestHost {
         host
     }
 
-    /// Where scripts are put to be loaded.
-    pub(crate) fn scripts_dir(&self) -> PathBuf {
-        self.folder.path().join("scripts.d")
-    }
-
-    /// Puts a component into the scripts folder under a name, and waits until it is live.
-    pub(crate) async fn install(&self, name: &str, component: &Path) {
-        let half = self.scripts_dir().join(format!(".{name}.half"));
-        std::fs::copy(component, &half).unwrap();
-        std::fs::rename(half, self.scripts_dir().join(format!("{name}.wasm"))).unwrap();
-        wait_for(name, async || {
-            self.running
-                .host
-                .scripts()
-                .into_iter()
-                .find(|script| script.name == name && script.state == "running")
-        })
-        .await;
-    }
-
     /// Gets a path.
     pub(crate) async fn get(&self, path: &str) -> (StatusCode, Json) {
         answer(self.http.get(format!("{}{path}", self.url)).send().await.unwrap()).await
@@ -75,14 +54,6 @@ impl TestHost {
     /// Posts JSON to a path.
     pub(crate) async fn post(&self, path: &str, body: Json) -> (StatusCode, Json) {
         answer(self.http.post(format!("{}{path}", self.url)).json(&body).send().await.unwrap()).await
-    }
-
-    /// A member says something in a group of the account `sim`; the number of the event.
-    pub(crate) async fn say(&self, group: &str, sender: &str, text: &str) -> u64 {
-        let body = json!({ "group": group, "sender": sender, "text": text });
-        let (status, answer) = self.post("/api/v1/accounts/sim/sim/say", body).await;
-        assert_eq!(status, StatusCode::OK, "{answer}");
-        answer["seq"].as_u64().unwrap()
     }
 
     /// What the account `sim` did.

@@ -26,7 +26,7 @@ use mynah_model::clock::SystemClock;
 use mynah_model::event::{AccountState, Chat, Event, EventBody};
 use mynah_model::message::{Message, MessageClass, MessageSource, Segment};
 use mynah_model::names::Seq;
-use mynah_model::roster::Person;
+use mynah_model::roster::{Group, Person, Roster};
 use mynah_networks::sim::{Say, Sim, SimConfig};
 use mynah_runtime::{AccountSetup, ApiKind, Host, HostConfig, ScriptSources};
 use mynah_sdk::types as guest;
@@ -36,7 +36,10 @@ use rustix::time::{ClockId, clock_gettime};
 const ROUNDS: usize = 7;
 const CALLS: usize = 2_000;
 const NATIVE_CALLS: usize = 200_000;
-const DISPATCHED: usize = 5_000;
+const DISPATCHED: usize = 6_400;
+
+/// Chats in which somebody talks at the same time, each waiting for its message to be journalled.
+const CHATS: usize = 64;
 
 /// Longer than most of what people say, and without any of the keywords.
 const TALK: &str =
@@ -118,7 +121,7 @@ fn dispatch(engine: &Engine, ping: &Arc<Release>) {
         accounts: vec![AccountSetup {
             name: "sim".parse().unwrap(),
             api: ApiKind::Openqq,
-            network: Sim::new(SimConfig::default(), clock.clone()),
+            network: Sim::new(SimConfig { roster: many_groups(), ..SimConfig::default() }, clock.clone()),
         }],
         ..HostConfig::default()
     };
@@ -128,24 +131,23 @@ fn dispatch(engine: &Engine, ping: &Arc<Release>) {
         let host = Host::start(config, engine.clone(), store, recovery, clock).unwrap();
         let account = host.account("sim").unwrap();
         account.watch_state().wait_for(|state| *state == AccountState::Running).await.unwrap();
-        let friends: Vec<_> = account.roster().friends.iter().map(|friend| friend.id.clone()).collect();
+        let chats: Vec<_> = account.roster().groups.iter().map(|group| group.id.clone()).collect();
         let (mut alone, mut whole) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
             let before = cpu(ClockId::ThreadCPUTime);
             let calls = call(engine, &fresh, &event);
             alone.push((cpu(ClockId::ThreadCPUTime) - before) / calls as f64);
             let before = cpu(ClockId::ProcessCPUTime);
-            let talkers: Vec<_> = friends
+            let talkers: Vec<_> = chats
                 .iter()
-                .map(|friend| {
-                    let (host, friend) = (host.clone(), friend.clone());
-                    let says = DISPATCHED / friends.len();
+                .map(|chat| {
+                    let (host, chat) = (host.clone(), chat.clone());
                     tokio::spawn(async move {
                         let account = host.account("sim").unwrap();
-                        for _ in 0..says {
-                            account.sim().unwrap().say(Say::friend(&friend, "/ping")).await.unwrap();
+                        for _ in 0..DISPATCHED / CHATS {
+                            account.sim().unwrap().say(Say::group(&chat, "alice", "/ping")).await.unwrap();
                         }
-                        says
+                        DISPATCHED / CHATS
                     })
                 })
                 .collect();
@@ -159,6 +161,16 @@ fn dispatch(engine: &Engine, ping: &Arc<Release>) {
         print_line("whole dispatch of /ping, with the store", &[("sandbox", alone), ("dispatch", whole)]);
         host.shutdown().await;
     });
+}
+
+fn many_groups() -> Roster {
+    let person = |id: &str| Person { id: id.into(), name: id.into(), ..Person::default() };
+    let groups = (0..CHATS).map(|number| Group {
+        id: number.to_string(),
+        members: ["me", "alice"].into_iter().map(person).collect(),
+        ..Group::default()
+    });
+    Roster { user: Arc::new(person("me")), groups: groups.collect(), ..Roster::default() }
 }
 
 type Way<'a> = (&'a str, &'a mut dyn FnMut() -> usize);

@@ -113,7 +113,7 @@ fn consider(
     let body = match action.body {
         ActionBody::Stop => return Ok(Verdict::Stop),
         ActionBody::Schedule { when, tag, payload } => {
-            check_timer(&when, &tag)?;
+            check_timer(&when, &tag, payload.as_deref())?;
             return Ok(Verdict::Schedule { when, tag, payload });
         }
         ActionBody::Cancel { tag } => return Ok(Verdict::Cancel { tag }),
@@ -196,7 +196,14 @@ fn check_age(occasion: &Occasion<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_timer(when: &When, tag: &str) -> Result<(), Refusal> {
+fn check_timer(when: &When, tag: &str, payload: Option<&str>) -> Result<(), Refusal> {
+    if payload.is_some_and(|payload| payload.len() > limits::TIMER_PAYLOAD_BYTES) {
+        let most = limits::TIMER_PAYLOAD_BYTES;
+        return Err(Refusal::new(
+            Code::ActionInvalid,
+            format!("`payload` of a schedule has at most {most} bytes"),
+        ));
+    }
     if tag.is_empty() || tag.len() > limits::TAG_BYTES {
         let most = limits::TAG_BYTES;
         return Err(Refusal::new(Code::ActionInvalid, format!("`tag` of a schedule has 1 to {most} bytes")));

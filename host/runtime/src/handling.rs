@@ -25,7 +25,7 @@ use crate::record::{ActionRecord, CallRecord, Handled, Records};
 use crate::rules::{LiveScript, Rules};
 use crate::scheduler::Pace;
 use crate::state::{CallState, SharedReader, StateView, Uncommitted};
-use crate::timers::Timers;
+use crate::timers::{HeldTimers, Timers};
 use crate::waiting::Waiting;
 
 /// Everything that handling an event needs. One for the host, shared by its workers.
@@ -54,12 +54,14 @@ struct Called {
 
 /// What an event comes to, while it is put together.
 #[derive(Default)]
-struct Decision {
+struct Decision<'a> {
     writes: Vec<Write>,
     acts: Vec<Act>,
     told: Vec<(Act, Outcome, Refusal)>,
     calls: Vec<CallRecord>,
     pace: Option<Pace>,
+    /// Once a timer is changed.
+    timers: Option<HeldTimers<'a>>,
 }
 
 impl Handling {
@@ -78,7 +80,14 @@ impl Handling {
             let called = self.call_all(&rules, event, &account, reader);
             match self.validate(&called, reader, early) {
                 Ok(order) => break (called, order),
-                Err(Conflict) => runs += 1,
+                Err(Conflict) => {
+                    runs += 1;
+                    for Called { live, report, .. } in &called {
+                        if let Ok(report) = report {
+                            live.health.discarded(self.waiting.now(), report.cpu);
+                        }
+                    }
+                }
             }
         };
         self.decide(event, &account, called, order)
@@ -196,20 +205,21 @@ impl Handling {
                 }
             }
         });
+        drop(decision.timers);
         drop(order);
         decision.pace.unwrap_or(Pace::Normal)
     }
 
     #[expect(clippy::too_many_arguments, reason = "one step of `decide`, apart for its length")]
-    fn decide_call(
-        &self,
+    fn decide_call<'a>(
+        &'a self,
         event: &Event,
         address: &Address,
         account: &Arc<Account>,
         called: Called,
         ticket: u64,
         now: i64,
-        decision: &mut Decision,
+        decision: &mut Decision<'a>,
     ) {
         let Called { live, report, state } = called;
         let script = &live.script;
@@ -252,7 +262,22 @@ impl Handling {
         let actor = Actor::Script { name: script.name.clone(), release: script.release.id };
         for action in actions {
             let (name, tell) = (action.body.name(), action.tell_result.then(|| action.clone()));
-            let verdict = self.gate(event, account, &live, &actor, action, now);
+            let mut verdict = self.gate(event, account, &live, &actor, action, now);
+            match &verdict {
+                Verdict::Schedule { when, tag, payload } => {
+                    let timers = decision.timers.get_or_insert_with(|| self.timers.hold());
+                    let (when, tag, payload) = (when.clone(), tag.clone(), payload.clone());
+                    match timers.set(&script.name, event, when, tag, payload) {
+                        Ok(write) => decision.writes.push(write),
+                        Err(refusal) => verdict = Verdict::Refused(refusal),
+                    }
+                }
+                Verdict::Cancel { tag } => {
+                    let timers = decision.timers.get_or_insert_with(|| self.timers.hold());
+                    decision.writes.extend(timers.cancel(&script.name, address, tag));
+                }
+                _ => {}
+            }
             record.actions.push(ActionRecord::of(name, &verdict));
             decision.writes.extend(crate::record::audit(&actor, event, name, &verdict, now));
             match verdict {
@@ -264,19 +289,11 @@ impl Handling {
                         decision.told.push((act, Outcome::DryRun, text));
                     }
                 }
-                Verdict::Schedule { when, tag, payload } => {
-                    match self.timers.set(&script.name, event, when, tag, payload) {
-                        Ok(write) => decision.writes.push(write),
-                        Err(refusal) => tracing::warn!(script = %script.name, seq = %event.seq, "{refusal}"),
-                    }
-                }
-                Verdict::Cancel { tag } => {
-                    decision.writes.extend(self.timers.cancel(&script.name, address, &tag))
-                }
-                Verdict::Stop => {}
+                Verdict::Schedule { .. } | Verdict::Cancel { .. } | Verdict::Stop => {}
                 Verdict::Refused(refusal) => {
                     tracing::info!(script = %script.name, seq = %event.seq, action = name, code = %refusal.code, "action refused: {}", refusal.text);
-                    if let Some(action) = tell {
+                    // A script that tries again whenever it is told of a refusal would be told for ever.
+                    if let Some(action) = tell.filter(|_| event.depth <= limits::LOOP_DEPTH) {
                         let act = self.refused_act(event, account, &actor, action, now);
                         decision.told.push((act, outcome_of(refusal.code), refusal));
                     }

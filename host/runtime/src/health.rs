@@ -46,28 +46,25 @@ pub struct Health {
 }
 
 impl Health {
-    /// Whether the script may be called now. After a rest one call is let through, and what becomes of it decides.
+    /// Whether the script may be called now. After a rest one call is let through, and what becomes of it decides;
+    /// [`Health::called`] or [`Health::discarded`] says so.
     pub fn admit(&self, now: UnixMs) -> Result<(), Refusal> {
         let mut state = self.state.lock();
-        if let Some(until) = state.resting_until {
-            if now < until || state.trying {
-                state.counters.skipped += 1;
-                let seconds = (until - now).max(0) / 1_000;
-                return Err(Refusal::new(
-                    Code::ScriptBreaker,
-                    format!(
-                        "the script failed {} times in a row of events and rests {seconds} s more",
-                        limits::BREAKER_FAULTS
-                    ),
-                ));
-            }
-            state.trying = true;
+        if let Some(until) = state.resting_until.filter(|until| now < *until) {
+            state.counters.skipped += 1;
+            let seconds = (until - now) / 1_000;
+            return Err(Refusal::new(
+                Code::ScriptBreaker,
+                format!(
+                    "the script failed {} times in a row of events and rests {seconds} s more",
+                    limits::BREAKER_FAULTS
+                ),
+            ));
         }
         let instant = Instant::now();
         let elapsed = state.cpu_at.replace(instant).map_or(Duration::ZERO, |at| instant.duration_since(at));
         state.cpu_used = state.cpu_used.saturating_sub(elapsed / limits::CPU_SHARE);
         if state.cpu_used > limits::CPU_BUDGET {
-            state.trying = false;
             state.counters.skipped += 1;
             let error = Refusal::new(
                 Code::BudgetCpu,
@@ -80,7 +77,22 @@ impl Health {
             state.counters.last_error = Some(error.to_string());
             return Err(error);
         }
+        if state.resting_until.is_some() {
+            // Others rest while this call is tried. Should nobody ever say what became of it, there is another one
+            // after this rest.
+            state.resting_until = Some(now.saturating_add(limits::BREAKER_REST_MS));
+            state.trying = true;
+        }
         Ok(())
+    }
+
+    /// A call ended whose outcome is of no account, because the event is run again. Its CPU time was used all the same.
+    pub fn discarded(&self, now: UnixMs, cpu: Duration) {
+        let mut state = self.state.lock();
+        state.cpu_used += cpu.saturating_sub(FREE_PER_CALL);
+        if std::mem::take(&mut state.trying) {
+            state.resting_until = Some(now);
+        }
     }
 
     /// A call ended: `fault` is its `code: sentence` if it failed. Returns whether the breaker opened by it.
@@ -154,6 +166,32 @@ mod tests {
         assert!(!health.called(later, Duration::ZERO, None));
         assert!(health.admit(later).is_ok());
         assert_eq!(health.counters().faults, 6);
+    }
+
+    #[test]
+    fn a_try_that_is_run_again_or_never_ends_does_not_silence_the_script_for_ever() {
+        let health = Health::default();
+        for now in 0..5 {
+            fault(&health, now);
+        }
+        let again = 4 + limits::BREAKER_REST_MS;
+        assert!(health.admit(again).is_ok());
+        health.discarded(again, Duration::ZERO);
+        assert!(health.admit(again).is_ok(), "the same event is run again");
+        assert!(health.admit(again).is_err(), "nobody said what became of the try");
+        assert!(health.admit(again + limits::BREAKER_REST_MS).is_ok());
+        health.called(again, Duration::ZERO, None);
+        assert!(health.admit(again).is_ok());
+    }
+
+    #[test]
+    fn runs_that_do_not_count_use_up_the_budget() {
+        let health = Health::default();
+        for _ in 0..11 {
+            assert!(health.admit(0).is_ok());
+            health.discarded(0, Duration::from_millis(50));
+        }
+        assert_eq!(health.admit(0).unwrap_err().code, Code::BudgetCpu);
     }
 
     #[test]

@@ -59,6 +59,18 @@ pub const SHARED_RETRIES: usize = 16;
 /// Timers of one script in one chat.
 pub const TIMERS_PER_CHAT: usize = 64;
 
+/// Timers of one script in all chats: with the payload's bound 40 MiB.
+pub const TIMERS_PER_SCRIPT: usize = 10_000;
+
+/// Bytes of a timer's payload, which waits in memory: a hint of what to do; state belongs into kv.
+pub const TIMER_PAYLOAD_BYTES: usize = 4_096;
+
+/// Milliseconds from the firing of a timer to that of one that is set on it: scripts may go on for ever, not at once.
+pub const TIMER_AGAIN_MS: i64 = 1_000;
+
+/// Bytes of a cron pattern and of the name of its time zone.
+pub const CRON_BYTES: usize = 128;
+
 /// The furthest that a timer may lie ahead, milliseconds: a year and a day.
 pub const TIMER_HORIZON_MS: i64 = 366 * 24 * 3_600_000;
 

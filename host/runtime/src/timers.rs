@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use chrono_tz::Tz;
 use croner::Cron;
 use mynah_model::Attrs;
@@ -17,8 +17,8 @@ use mynah_model::names::ScriptName;
 use mynah_model::refusal::{Code, Refusal};
 use mynah_networks::network::{Consequence, Happening};
 use mynah_store::{Timer, Write};
-use parking_lot::Mutex;
-use tokio::sync::Notify;
+use parking_lot::{Mutex, MutexGuard};
+use tokio::sync::{Notify, oneshot};
 
 use crate::accounts::Accounts;
 use crate::intake::Intake;
@@ -28,11 +28,14 @@ use crate::waiting::Waiting;
 /// What makes a timer itself: script, chat and tag.
 type Key = (ScriptName, Address, String);
 
+/// When a timer is due, and a number that tells it from others due then.
+type Place = (UnixMs, u64);
+
 #[derive(Default)]
 struct Due {
-    timers: HashMap<Key, Timer>,
-    order: BTreeMap<(UnixMs, u64), Key>,
-    places: HashMap<Key, (UnixMs, u64)>,
+    timers: BTreeMap<Key, (Timer, Place)>,
+    order: BTreeMap<Place, Key>,
+    per_script: HashMap<ScriptName, usize>,
     next_place: u64,
 }
 
@@ -43,14 +46,39 @@ impl Due {
         let place = (timer.due, self.next_place);
         self.next_place += 1;
         self.order.insert(place, key.clone());
-        self.places.insert(key.clone(), place);
-        self.timers.insert(key, timer);
+        *self.per_script.entry(timer.script.clone()).or_default() += 1;
+        self.timers.insert(key, (timer, place));
     }
 
     fn take(&mut self, key: &Key) -> Option<Timer> {
-        let place = self.places.remove(key)?;
+        let (timer, place) = self.timers.remove(key)?;
         self.order.remove(&place);
-        self.timers.remove(key)
+        if let Some(count) = self.per_script.get_mut(&timer.script) {
+            *count = count.saturating_sub(1);
+        }
+        Some(timer)
+    }
+
+    fn check_room(&self, script: &ScriptName, address: &Address, tag: &str) -> Result<(), Refusal> {
+        let first = (script.clone(), address.clone(), String::new());
+        let in_chat = self.timers.range(first..).take_while(|((of, at, _), _)| of == script && at == address);
+        let mut others = 0;
+        for ((_, _, of), _) in in_chat {
+            if of == tag {
+                return Ok(());
+            }
+            others += 1;
+        }
+        let full = |most: usize, place: &str| {
+            Err(Refusal::new(Code::ActionInvalid, format!("a script has at most {most} timers in {place}")))
+        };
+        if others >= limits::TIMERS_PER_CHAT {
+            return full(limits::TIMERS_PER_CHAT, "a chat");
+        }
+        if self.per_script.get(script).is_some_and(|count| *count >= limits::TIMERS_PER_SCRIPT) {
+            return full(limits::TIMERS_PER_SCRIPT, "all chats together");
+        }
+        Ok(())
     }
 }
 
@@ -61,16 +89,23 @@ pub(crate) struct Timers {
     changed: Notify,
 }
 
-impl Timers {
-    /// Takes up the timers that the store holds.
-    pub(crate) fn recover(&self, timers: Vec<Timer>) {
-        let mut due = self.due.lock();
-        timers.into_iter().for_each(|timer| due.put(timer));
-    }
+/// The timers, kept from firing while an event changes them. Held until the event's transaction is queued for the store:
+/// a firing and a change of one timer reach the store in the order in which they happened.
+pub(crate) struct HeldTimers<'a> {
+    due: MutexGuard<'a, Due>,
+    changed: &'a Notify,
+}
 
+impl Drop for HeldTimers<'_> {
+    fn drop(&mut self) {
+        self.changed.notify_one();
+    }
+}
+
+impl HeldTimers<'_> {
     /// Sets a timer of a script in the chat of an event. The write belongs to the event's transaction.
     pub(crate) fn set(
-        &self,
+        &mut self,
         script: &ScriptName,
         event: &Event,
         when: When,
@@ -86,9 +121,15 @@ impl Timers {
                 return Err(Refusal::new(Code::Unsupported, format!("there are no timers of kind `{kind}`")));
             }
         };
+        // A timer that sets the next one at once would fire for ever without pause.
+        let due = match event.body {
+            EventBody::TimerFired { .. } => due.max(event.time.saturating_add(limits::TIMER_AGAIN_MS)),
+            _ => due,
+        };
         if due.saturating_sub(event.time) > limits::TIMER_HORIZON_MS {
             return Err(Refusal::new(Code::ActionInvalid, "a timer lies at most 366 days ahead"));
         }
+        self.due.check_room(script, &address, &tag)?;
         let timer = Timer {
             script: script.clone(),
             address,
@@ -100,29 +141,28 @@ impl Timers {
             cause: event.seq,
             depth: event.depth,
         };
-        let mut timers = self.due.lock();
-        let in_chat = timers
-            .timers
-            .keys()
-            .filter(|(of, address, tag)| of == script && *address == timer.address && *tag != timer.tag)
-            .count();
-        if in_chat >= limits::TIMERS_PER_CHAT {
-            let most = limits::TIMERS_PER_CHAT;
-            return Err(Refusal::new(
-                Code::ActionInvalid,
-                format!("a script has at most {most} timers in a chat"),
-            ));
-        }
-        timers.put(timer.clone());
-        self.changed.notify_one();
+        self.due.put(timer.clone());
         Ok(Write::TimerSet(timer))
     }
 
     /// Removes a timer. The write belongs to the event's transaction.
-    pub(crate) fn cancel(&self, script: &ScriptName, address: &Address, tag: &str) -> Option<Write> {
+    pub(crate) fn cancel(&mut self, script: &ScriptName, address: &Address, tag: &str) -> Option<Write> {
         let key = (script.clone(), address.clone(), tag.to_owned());
-        self.due.lock().take(&key)?;
+        self.due.take(&key)?;
         Some(Write::TimerRemoved { script: key.0, address: key.1, tag: key.2 })
+    }
+}
+
+impl Timers {
+    /// Takes up the timers that the store holds.
+    pub(crate) fn recover(&self, timers: Vec<Timer>) {
+        let mut due = self.due.lock();
+        timers.into_iter().for_each(|timer| due.put(timer));
+    }
+
+    /// Keeps timers from firing, to change them.
+    pub(crate) fn hold(&self) -> HeldTimers<'_> {
+        HeldTimers { due: self.due.lock(), changed: &self.changed }
     }
 
     /// Fires timers as they come due, for as long as the host runs.
@@ -142,18 +182,23 @@ impl Timers {
     }
 
     async fn fire(&self, accounts: &Accounts, intake: &Intake, now: UnixMs) {
-        let Some(timer) = ({
-            let mut due = self.due.lock();
-            let key = due.order.first_key_value().map(|(_, key)| key.clone());
-            key.and_then(|key| due.take(&key))
-        }) else {
-            return;
-        };
-        let removed = Write::TimerRemoved {
-            script: timer.script.clone(),
-            address: timer.address.clone(),
-            tag: timer.tag.clone(),
-        };
+        let Some((tag, committed)) = self.queue_first(accounts, intake, now) else { return };
+        if committed.await != Ok(true) {
+            tracing::error!(tag, "a timer fired and could not be journalled; it fires again after a restart");
+        }
+    }
+
+    /// Queues the first timer that is due, as one transaction with its next state.
+    fn queue_first(
+        &self,
+        accounts: &Accounts,
+        intake: &Intake,
+        now: UnixMs,
+    ) -> Option<(String, oneshot::Receiver<bool>)> {
+        let mut due = self.due.lock();
+        let key =
+            due.order.first_key_value().filter(|(place, _)| place.0 <= now).map(|(_, key)| key.clone())?;
+        let timer = due.take(&key)?;
         // A host that was down fires a recurring timer once for all the times it missed.
         let next = match &timer.when {
             When::Cron { pattern, zone } => match next_firing(pattern, zone.as_deref(), now) {
@@ -165,19 +210,22 @@ impl Timers {
             },
             _ => None,
         };
-        let write = next.clone().map_or(removed, Write::TimerSet);
-        if let Some(next) = next {
-            self.due.lock().put(next);
-        }
-        let Some(account) = accounts.get(timer.address.account.as_str()) else { return };
+        let write = match next {
+            Some(next) => {
+                due.put(next.clone());
+                Write::TimerSet(next)
+            }
+            None => Write::TimerRemoved { script: key.0, address: key.1, tag: key.2 },
+        };
+        let account = accounts.get(timer.address.account.as_str())?;
         let happening = Happening {
             time: now,
-            chat: timer.chat.clone(),
+            chat: timer.chat,
             body: EventBody::TimerFired {
                 script: timer.script.clone(),
                 tag: timer.tag.clone(),
                 due: timer.due,
-                payload: timer.payload.clone(),
+                payload: timer.payload,
             },
             consequence: Some(Consequence {
                 cause: Some(timer.cause),
@@ -186,12 +234,8 @@ impl Timers {
             }),
             attrs: Attrs::new(),
         };
-        if intake.record(&account, vec![happening], vec![write]).await.is_err() {
-            tracing::error!(
-                tag = timer.tag,
-                "a timer fired and could not be journalled; it fires again after a restart"
-            );
-        }
+        let committed = intake.queue(&account, vec![happening], vec![write]).1;
+        Some((timer.tag, committed))
     }
 }
 
@@ -211,15 +255,33 @@ pub(crate) fn check_cron(pattern: &str, zone: Option<&str>) -> Result<(), Refusa
 
 fn next_firing(pattern: &str, zone: Option<&str>, after: UnixMs) -> Result<UnixMs, Refusal> {
     let wrong = |text: String| Refusal::new(Code::ActionInvalid, text);
-    let cron = Cron::from_str(pattern)
-        .map_err(|error| wrong(format!("`{pattern}` is not a cron pattern: {error}")))?;
     let zone = zone.unwrap_or("UTC");
+    if pattern.len() > limits::CRON_BYTES || zone.len() > limits::CRON_BYTES {
+        return Err(wrong(format!(
+            "a cron pattern and a time zone have at most {} bytes",
+            limits::CRON_BYTES
+        )));
+    }
     let zone: Tz = zone
         .parse()
         .map_err(|_| wrong(format!("`{zone}` is not a time zone; an example is `Asia/Shanghai`")))?;
     let after = DateTime::<Utc>::from_timestamp_millis(after)
         .ok_or_else(|| wrong("the time is out of range".to_owned()))?
         .with_timezone(&zone);
+    // A date that never comes is looked for as long as there are years: between two leap days there are eight at most.
+    let years = format!("{}-{}", after.year(), after.year().saturating_add(8));
+    let bounded = match pattern.split_whitespace().count() {
+        5 => format!("0 {pattern} {years}"),
+        6 => format!("{pattern} {years}"),
+        1 if pattern.trim().starts_with('@') => pattern.to_owned(),
+        fields => {
+            return Err(wrong(format!(
+                "`{pattern}` is not a cron pattern: it has {fields} fields, not 5 or 6"
+            )));
+        }
+    };
+    let cron = Cron::from_str(&bounded)
+        .map_err(|error| wrong(format!("`{pattern}` is not a cron pattern: {error}")))?;
     cron.find_next_occurrence(&after, false)
         .map(|next| next.timestamp_millis())
         .map_err(|error| wrong(format!("`{pattern}` never comes: {error}")))
@@ -242,5 +304,83 @@ mod tests {
             assert_eq!(refusal.code, Code::ActionInvalid, "{pattern}");
         }
         assert!(check_cron("*/5 * * * * *", None).is_ok());
+    }
+
+    fn event(chat: &str, body: EventBody) -> Event {
+        Event {
+            seq: mynah_model::names::Seq(1),
+            account: "sim".parse().unwrap(),
+            network: "sim".into(),
+            self_id: "1".into(),
+            time: 1_000,
+            received_at: 1_000,
+            cause: None,
+            depth: 0,
+            by_script: None,
+            chat: Some(mynah_model::event::Chat {
+                kind: mynah_model::address::ChatKind::Group,
+                id: chat.into(),
+                name: String::new(),
+                via: None,
+                attrs: Attrs::new(),
+            }),
+            body,
+            attrs: Attrs::new(),
+        }
+    }
+
+    fn set(timers: &Timers, event: &Event, tag: usize, after: u64) -> Result<UnixMs, Refusal> {
+        let script = "a".parse().unwrap();
+        match timers.hold().set(&script, event, When::AfterMs(after), tag.to_string(), None)? {
+            Write::TimerSet(timer) => Ok(timer.due),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_date_that_never_comes_is_not_looked_for_until_the_end_of_time() {
+        let begin = std::time::Instant::now();
+        for pattern in ["0 0 31 2,4,6,9,11 *", "* * * 30 2 *", "59 59 23 31 2,4,6,9,11 *"] {
+            assert!(check_cron(pattern, Some("America/New_York")).is_err(), "{pattern}");
+        }
+        assert!(begin.elapsed() < std::time::Duration::from_millis(100), "{:?}", begin.elapsed());
+        let long = format!("{} * * * *", ["0-59"; 4_000].join(","));
+        assert!(check_cron(&long, None).unwrap_err().text.len() < 200);
+        assert!(
+            check_cron("0 0 0 1 1 * 2000-5000", None).is_err(),
+            "a field for years is not in the contract"
+        );
+        for pattern in ["0 0 29 2 *", "@daily", "*/5 9-17 * * MON-FRI", "0 30 9 L * *"] {
+            assert_eq!(check_cron(pattern, None), Ok(()), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_script_has_so_many_timers_in_a_chat_and_in_all_of_them() {
+        let timers = Timers::default();
+        let here = event("0", EventBody::Stopped);
+        for tag in 0..limits::TIMERS_PER_CHAT {
+            set(&timers, &here, tag, 1).unwrap();
+        }
+        assert!(set(&timers, &here, limits::TIMERS_PER_CHAT, 1).is_err());
+        assert!(set(&timers, &here, 0, 5).is_ok(), "one is replaced");
+        for timer in limits::TIMERS_PER_CHAT..limits::TIMERS_PER_SCRIPT {
+            let chat = (timer / limits::TIMERS_PER_CHAT).to_string();
+            set(&timers, &event(&chat, EventBody::Stopped), timer, 1).unwrap();
+        }
+        let elsewhere = event("elsewhere", EventBody::Stopped);
+        assert!(set(&timers, &elsewhere, 0, 1).is_err());
+        assert!(timers.hold().cancel(&"a".parse().unwrap(), &here.address(), "3").is_some());
+        assert!(set(&timers, &elsewhere, 0, 1).is_ok());
+    }
+
+    #[test]
+    fn a_timer_that_sets_the_next_one_at_once_has_to_wait_a_second() {
+        let timers = Timers::default();
+        let (script, tag, payload) = ("a".parse().unwrap(), String::new(), None);
+        let fired = event("0", EventBody::TimerFired { script, tag, due: 1_000, payload });
+        assert_eq!(set(&timers, &fired, 0, 0), Ok(2_000));
+        assert_eq!(set(&timers, &fired, 0, 60_000), Ok(61_000));
+        assert_eq!(set(&timers, &event("0", EventBody::Stopped), 0, 0), Ok(1_000));
     }
 }

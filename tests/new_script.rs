@@ -1,4 +1,4 @@
-//! A new script works at once, in any folder: it passes its test, builds, and answers.
+//! A new script works at once, in any folder: it passes its test, builds, and answers. So does what the README shows.
 
 use std::fs;
 use std::process::Command;
@@ -42,6 +42,20 @@ async fn a_new_script_tests_builds_checks_and_answers() {
     session.wait_for_output("reply granted", 1).await;
     session.type_line("/quit");
     assert_eq!(session.ended().await, Some(0), "{}", session.log());
+}
+
+#[test]
+fn the_rules_that_the_readmes_show_can_be_typed_as_they_stand() {
+    let folder = TempDir::new().unwrap();
+    assert_eq!(run(folder.path(), ["new", "dice"]).0, 0);
+    let project = folder.path().join("dice");
+    for readme in [include_str!("../README.md"), include_str!("../README.zh-CN.md")] {
+        let (_, from_rule) = readme.split_once("```rust\n").unwrap();
+        let (rule, _) = from_rule.split_once("```").unwrap();
+        fs::write(project.join("src/lib.rs"), rule).unwrap();
+        let (code, stdout, stderr) = told(cargo(&project).arg("test").output().unwrap());
+        assert_eq!(code, 0, "{rule}\n{stdout}\n{stderr}");
+    }
 }
 
 #[test]

@@ -141,6 +141,23 @@ fn an_address_that_others_reach_is_refused_unless_it_is_said_who_may() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_is_not_the_hosts_becomes_one_by_what_the_refusal_says() {
+    let call = async |host: &TestHost| {
+        let request = reqwest::Client::new().get(format!("{}/healthz", host.url));
+        request.header("host", "bot.example.net").send().await.unwrap()
+    };
+    let host = TestHost::start("").await;
+    let refused = call(&host).await;
+    assert_eq!(refused.status(), 421);
+    let refused: Json = refused.json().await.unwrap();
+    let line = refused["hint"].as_str().unwrap().split('`').nth(1).unwrap();
+    host.stop().await;
+    let host = TestHost::start(line).await;
+    assert_eq!(call(&host).await.status(), 200, "{line}");
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_database_of_a_newer_version_is_left_alone() {
     let host = TestHost::start("").await;
     let folder = host.stop().await;

@@ -73,7 +73,7 @@ impl Guard {
             return Ok(Some(authority));
         }
         let refusal = Refusal::new(Code::HttpHost, format!("`{}` is not a name of this host", shown())).hint(
-            format!("if it should be, write `hosts = [\"{}\"]` under `[api]` in mynah.toml", authority.host),
+            format!("if it should be, write `hosts = [\"{}\"]` at the top of mynah.toml", authority.host),
         );
         Err(Failure::new(StatusCode::MISDIRECTED_REQUEST, refusal))
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Settings of the API: the `[api]` table of the configuration. Every field has a default.
+/// Settings of the API: the `[api]` table of the configuration, and `hosts` above it. Every field has a default.
 #[derive(Debug, Clone)]
 pub struct ApiSettings {
     /// Names, without a port, that the `Host` header may carry besides loopback names and IP addresses.

@@ -73,7 +73,7 @@ codes! {
     ScriptNameInvalid = "script.name", "The file's name cannot be a script's name: 1 to 64 lower case letters, digits or `-`, then `.wasm`; two names that differ in case only are one too many.";
     DescribeFailed = "describe.failed", "The component failed while it was asked what it is: in a start function, or in `describe`.";
     SettingsInvalid = "settings.invalid", "The settings of a script cannot be used; the text says which and why.";
-    HttpHost = "http.host", "The request's Host is not a name of this host. Loopback names and IP addresses always are; add others to `hosts` under `[api]` in mynah.toml.";
+    HttpHost = "http.host", "The request's Host is not a name of this host. Loopback names and IP addresses always are; add others to `hosts` at the top of mynah.toml.";
     HttpCrossSite = "http.cross-site", "A web page of another site made the request. Pages may call the Openqq and Openwx APIs only if their origin stands in `cors` under `[api]` in mynah.toml, and the administration never.";
     HttpBody = "http.body", "The request's body is too large, too slow, or not of the kind that its Content-Type says.";
     HttpParameter = "http.parameter", "A parameter or a field of the request is missing, unknown or not of the right form; the text names it.";

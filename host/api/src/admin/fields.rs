@@ -64,6 +64,10 @@ impl<T: DeserializeOwned> FromRequest<Arc<Api>> for Fields<T> {
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, Failure> {
         let (head, body) = request.into_parts();
         let bytes = body::read(&head.headers, body, &api.settings).await?;
+        // A list of a struct's fields in their order would be understood too.
+        if !bytes.trim_ascii_start().starts_with(b"{") {
+            return Err(Failure::parameter("the body is not a JSON object"));
+        }
         serde_json::from_slice(&bytes).map(Self).map_err(|error| {
             Failure::parameter(format!("the body is not the JSON object that is expected: {error}"))
         })

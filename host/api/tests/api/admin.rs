@@ -83,6 +83,7 @@ async fn what_cannot_be_done_is_said_with_its_code() {
         (say, json!({"group": 1, "txet": "x"}), 400, "http.parameter", "`txet`"),
         (say, json!({"friend": 123456, "text": ""}), 409, "network.refused", "empty"),
         (say, json!("x"), 400, "http.parameter", "JSON object"),
+        (say, json!([null, 552603, null, 45678, "x", null]), 400, "http.parameter", "JSON object"),
         (
             "/api/v1/accounts/nobody/sim/say",
             json!({"friend": 1, "text": "x"}),

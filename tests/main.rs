@@ -1,5 +1,12 @@
 //! What holds for the whole host, one file for each behaviour. Hosts are started in this process on port 0 with data
 //! folders of their own, or as the `mynah` command; time is driven, not slept.
+//!
+//! # Layout
+//! - `invariants`: those of `ARCHITECTURE.md`, one test each
+//! - `cases`: what people do and what comes of it, as data in `tests/cases`
+//! - `hostile`, `kill`, `loops`, `reload`, `timers`: what holds under attack, SIGKILL, endless answers, new releases, restarts
+//! - `cli`, `dev`, `new_script`: the `mynah` command
+//! - `support`: hosts, commands and guests for all of these; the guests' sources lie in `tests/guests`
 
 #![cfg(test)]
 

@@ -15,6 +15,10 @@
 //! decay = "24h"                            # forgotten after so long without another offence
 //! dry_run = false                          # only say what would be done
 //! ```
+//!
+//! # Layout
+//! - `offence`: what is wrong with a message; `pace`: how often, in how long; `links`: where a text points to
+//! - `step`: what is done about it, the first time, the second and ever after
 
 mod links;
 mod offence;

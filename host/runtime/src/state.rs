@@ -165,7 +165,7 @@ impl Uncommitted {
         writes: &BTreeMap<(KvScope, String), Option<KvValue>>,
         scope: KvScope,
     ) -> Result<Vec<(String, KvValue)>, ServiceError> {
-        let start = match after {
+        let start = match after.filter(|after| *after >= prefix) {
             Some(after) => Bound::Excluded(after.to_owned()),
             None => Bound::Included(prefix.to_owned()),
         };
@@ -278,4 +278,28 @@ fn of_row(row: KvRow) -> KvValue {
 
 fn service_error(error: mynah_store::StoreError) -> ServiceError {
     ServiceError(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_before_the_prefix_begins_at_the_prefix_for_what_is_not_committed_too() {
+        let (store, _) = mynah_store::Store::open_in_memory().unwrap();
+        let reader: SharedReader = Arc::new(Mutex::new(store.reader().unwrap()));
+        let (script, address) = ("a".parse().unwrap(), "sim/group/1".parse::<Address>().unwrap());
+        let uncommitted = Arc::new(Uncommitted::default());
+        let mut view = StateView::new(uncommitted.clone(), reader, script, &address);
+        for key in ["m", "p1", "p2", "q"] {
+            view.kv_put(KvScope::Chat, key, Some(KvValue { value: key.into(), expires_at: None })).unwrap();
+        }
+        let keys = |found: Vec<(String, KvValue)>| found.into_iter().map(|(key, _)| key).collect::<Vec<_>>();
+        let list = |view: &mut StateView, after| keys(view.kv_list(KvScope::Chat, "p", after, 9).unwrap());
+        assert_eq!(list(&mut view, Some("a")), ["p1", "p2"]);
+        let written = std::mem::take(&mut *view.call().lock());
+        uncommitted.stage(&view.script, &address, written, 1);
+        assert_eq!(list(&mut view, Some("a")), ["p1", "p2"]);
+        assert_eq!(list(&mut view, Some("p1")), ["p2"]);
+    }
 }

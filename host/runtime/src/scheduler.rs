@@ -62,6 +62,7 @@ struct State {
     waiting: usize,
     room_waiters: usize,
     closed: bool,
+    abandoned: bool,
 }
 
 /// How many threads serve so many workers: the workers themselves and the spare ones. All of them may be inside a script
@@ -125,6 +126,9 @@ impl Scheduler {
         let mut state = self.state.lock();
         let address = event.address();
         let state = &mut *state;
+        if state.abandoned {
+            return;
+        }
         state.waiting += 1;
         if let Some(chat) = state.chats.get_mut(&address) {
             chat.events.push_back(event);
@@ -210,23 +214,24 @@ impl Scheduler {
         was_stuck
     }
 
-    /// Looks for stuck workers; called every [`limits::STUCK_TICK`]. The threads that are newly found so.
-    pub fn tick(&self) -> Vec<usize> {
+    /// Looks for stuck workers; called every [`limits::STUCK_TICK`]. Tells of each thread that is newly found so, while
+    /// it cannot finish its event: nobody else has its number yet.
+    pub fn tick(&self, mut found: impl FnMut(usize)) {
         let mut state = self.state.lock();
         let now = Instant::now();
-        let mut stuck = Vec::new();
+        let mut stuck = 0;
         for (thread, busy) in state.busy.iter_mut().enumerate() {
             let Some(busy) = busy else { continue };
             if !busy.stuck && now.duration_since(busy.since) > limits::STUCK_AFTER {
                 busy.stuck = true;
-                stuck.push(thread);
+                stuck += 1;
+                found(thread);
             }
         }
-        state.working -= stuck.len();
-        for _ in &stuck {
+        state.working -= stuck;
+        for _ in 0..stuck {
             self.work.notify_one();
         }
-        stuck
     }
 
     /// Events waiting in all chats.
@@ -250,6 +255,25 @@ impl Scheduler {
             }
             notified.await;
         }
+    }
+
+    /// Forgets the events that wait, and those that still come: the host stops before they can be handled. They are in
+    /// the journal for its next start.
+    pub fn abandon(&self) {
+        let mut state = self.state.lock();
+        state.abandoned = true;
+        state.waiting = 0;
+        state.ready.clear();
+        state.slow.clear();
+        state.chats.retain(|_, chat| {
+            chat.events.clear();
+            chat.running
+        });
+        if state.chats.is_empty() {
+            self.idle.notify_waiters();
+        }
+        self.work.notify_all();
+        self.room.notify_waiters();
     }
 
     /// Lets threads end once the queues are empty.
@@ -321,7 +345,9 @@ mod tests {
         assert!(scheduler.take(&mut scheduler.state.lock(), 2).is_none(), "both workers are busy");
         let long_ago = Instant::now() - limits::STUCK_AFTER * 2;
         scheduler.state.lock().busy.iter_mut().flatten().for_each(|busy| busy.since = long_ago);
-        assert_eq!(scheduler.tick(), [0, 1]);
+        let mut stuck = Vec::new();
+        scheduler.tick(|thread| stuck.push(thread));
+        assert_eq!(stuck, [0, 1]);
         let c = scheduler.next(2).unwrap();
         assert_eq!(c.event.chat.as_ref().unwrap().id, "c");
         for slow in [a, b] {
@@ -353,6 +379,21 @@ mod tests {
         let work = scheduler.next(0).unwrap();
         scheduler.done(work, Pace::Normal);
         waiting.await.unwrap();
+    }
+
+    #[test]
+    fn what_is_abandoned_is_not_handled_and_keeps_nobody() {
+        let scheduler = Scheduler::new(1);
+        for (chat, seq) in [("a", 1), ("a", 2), ("b", 3)] {
+            scheduler.push(event(chat, seq));
+        }
+        let work = scheduler.next(0).unwrap();
+        scheduler.abandon();
+        scheduler.push(event("a", 4));
+        scheduler.close();
+        scheduler.done(work, Pace::Normal);
+        assert!(scheduler.next(0).is_none());
+        assert!(scheduler.is_idle() && scheduler.waiting() == 0);
     }
 
     #[test]

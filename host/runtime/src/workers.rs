@@ -126,7 +126,7 @@ fn start_ticker(crew: Arc<Crew>, stop: Arc<AtomicBool>) -> io::Result<JoinHandle
     std::thread::Builder::new().name("stuck-ticker".to_owned()).spawn(move || {
         while !stop.load(Ordering::Relaxed) {
             std::thread::sleep(limits::STUCK_TICK);
-            crew.scheduler.tick().into_iter().for_each(|number| crew.slow_down(number));
+            crew.scheduler.tick(|number| crew.slow_down(number));
         }
     })
 }

@@ -36,6 +36,8 @@ pub struct Account {
     api: ApiKind,
     network: Arc<dyn Network>,
     roster: ArcSwap<Roster>,
+    /// Held while the roster is changed, so that no change is lost to another one.
+    changing: Mutex<()>,
     state: watch::Sender<AccountState>,
     started_at: AtomicI64,
     acts_waiting: AtomicUsize,
@@ -49,6 +51,7 @@ impl Account {
             api,
             network,
             roster: ArcSwap::default(),
+            changing: Mutex::default(),
             state: watch::Sender::new(AccountState::Init),
             started_at: AtomicI64::new(0),
             acts_waiting: AtomicUsize::new(0),
@@ -119,6 +122,22 @@ impl Account {
         self.recovered.lock().push(event);
     }
 
+    /// Keeps an event behind those of its chat that an earlier run left; gives it back if there are none. Timers fire
+    /// and acts end before the account is running. What concerns the account itself, its login for one, waits for nothing.
+    pub(crate) fn keep_behind_recovered(&self, event: Arc<Event>) -> Option<Arc<Event>> {
+        let mut recovered = self.recovered.lock();
+        let place = |event: &Event| event.chat.as_ref().map(|chat| (chat.kind, chat.id.clone()));
+        if recovered.is_empty() || event.chat.is_none() {
+            return Some(event);
+        }
+        let here = place(&event);
+        if recovered.iter().all(|earlier| place(earlier) != here) {
+            return Some(event);
+        }
+        recovered.push(event);
+        None
+    }
+
     pub(crate) fn take_recovered(&self) -> Vec<Arc<Event>> {
         if self.state() != AccountState::Running {
             return Vec::new();
@@ -131,22 +150,23 @@ impl Account {
         if let EventBody::AccountState { new, .. } = happening.body {
             self.state.send_replace(new);
         }
+        let _one_at_a_time = self.changing.lock();
         let roster = self.roster.load();
         if let Some(after) = roster.after(happening.chat.as_ref(), &happening.body, happening.time) {
             self.roster.store(Arc::new(after));
         }
     }
 
-    /// The account was stopped for good in an earlier run.
+    /// The account was stopped for good in an earlier run: what waits for it stays in the journal.
     pub(crate) fn mark_stopped(&self) {
         self.state.send_replace(AccountState::Stop);
+        self.recovered.lock().clear();
     }
 
     fn replace_roster(&self, mut roster: Roster) {
-        self.roster.rcu(|old| {
-            roster.version = old.version + 1;
-            roster.clone()
-        });
+        let _one_at_a_time = self.changing.lock();
+        roster.version = self.roster.load().version + 1;
+        self.roster.store(Arc::new(roster));
     }
 }
 
@@ -158,8 +178,11 @@ pub(crate) struct AccountSink {
 }
 
 impl AccountSink {
-    fn is_closed(&self) -> bool {
+    /// Whether the account takes no more of this: it is stopped, or the host is about to and takes only what its own
+    /// acts bring about.
+    fn is_closed_to(&self, happening: &Happening) -> bool {
         self.account.state() == AccountState::Stop
+            || (happening.consequence.is_none() && self.intake.is_closing())
     }
 }
 
@@ -182,7 +205,7 @@ impl Sink for AccountSink {
 
     fn report(&self, happening: Happening) -> Boxed<'_, Result<Seq, Closed>> {
         Box::pin(async move {
-            if self.is_closed() {
+            if self.is_closed_to(&happening) {
                 return Err(Closed);
             }
             // What our own acts bring about must not wait for room: the room may be waiting for the act.
@@ -192,6 +215,9 @@ impl Sink for AccountSink {
                     None => Address::account(self.account.name.clone()),
                 };
                 self.scheduler.room(&address).await;
+                if self.is_closed_to(&happening) {
+                    return Err(Closed);
+                }
             }
             self.intake.record(&self.account, vec![happening], Vec::new()).await
         })

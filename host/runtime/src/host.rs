@@ -11,7 +11,7 @@ use mynah_model::address::Address;
 use mynah_model::clock::Clock;
 use mynah_model::event::{AccountState, Event};
 use mynah_model::names::{AccountName, ActNumber, Seq};
-use mynah_networks::network::Network;
+use mynah_networks::network::{Network, Sink};
 use mynah_store::{AuditEntry, Batch, Recovery, Store, StoreError, Write};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
@@ -242,11 +242,14 @@ impl Host {
             intake: self.inner.intake.clone(),
             scheduler: self.inner.scheduler.clone(),
         };
-        let run = account.driver().clone().run(Arc::new(sink));
+        let sink = Arc::new(sink);
+        let run = account.driver().clone().run(sink.clone());
         let name = account.name().clone();
         let task = tokio::spawn(async move {
             if let Err(error) = run.await {
                 tracing::error!(account = %name, %error, "the account's network gave up");
+                // Its acts would wait for it until they expire. A store that fails has been reported.
+                let _ = sink.enter(AccountState::Stop).await;
             }
         });
         self.inner.networks.lock().push((account.name().clone(), task));
@@ -408,25 +411,49 @@ impl Host {
     /// Resolves when every event is handled, every act is delivered, and all of that is committed.
     pub async fn settled(&self) -> Result<(), HostError> {
         loop {
+            self.quiet(|_| true).await;
+            // A batch of nothing is committed after all that was queued before it. What comes of that, like telling a
+            // script of a refusal, is queued by then.
+            self.inner.store.write_durable(Batch::new()).await?;
+            if self.is_quiet(|_| true) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Resolves when no event waits, and no act of some accounts.
+    async fn quiet(&self, which: impl Fn(&Account) -> bool) {
+        loop {
             self.inner.scheduler.idle().await;
-            let delivered = self.inner.accounts.all().iter().all(|account| account.acts_waiting() == 0);
-            if delivered && self.inner.scheduler.is_idle() {
-                break;
+            if self.is_quiet(&which) {
+                return;
             }
             tokio::time::sleep(limits::SETTLE_POLL).await;
         }
-        // A batch of nothing is committed after all that was queued before it.
-        Ok(self.inner.store.write_durable(Batch::new()).await?)
     }
 
-    /// Stops everything: accounts, workers, store. What waits in the queues is handled first; what waits in the outbox
-    /// stays there for the next start.
+    fn is_quiet(&self, which: impl Fn(&Account) -> bool) -> bool {
+        let mut accounts = self.inner.accounts.all().iter().filter(|account| which(account));
+        accounts.all(|account| account.acts_waiting() == 0) && self.inner.scheduler.is_idle()
+    }
+
+    /// Stops everything: accounts, workers, store. What waits is handled and delivered first, while the accounts are
+    /// connected, but for no longer than [`limits::SHUTDOWN_DRAIN`]; the rest stays for the next start.
     pub async fn shutdown(&self) {
+        let running = self.inner.running.lock().take();
+        self.inner.intake.close();
+        self.inner.outbox.close();
+        if let Some(running) = &running {
+            running.timers.abort();
+        }
+        let connected = |account: &Account| account.state() == AccountState::Running;
+        if tokio::time::timeout(limits::SHUTDOWN_DRAIN, self.quiet(connected)).await.is_err() {
+            tracing::warn!("not all that waits could be done in time; the next start takes it up");
+            self.inner.scheduler.abandon();
+        }
         self.disconnect(|_| true).await;
         self.inner.scheduler.close();
-        let running = self.inner.running.lock().take();
         if let Some(running) = running {
-            running.timers.abort();
             let ended = tokio::task::spawn_blocking(move || running.workers.join()).await;
             if let Err(error) = ended {
                 tracing::error!(%error, "workers did not end well");
@@ -436,6 +463,7 @@ impl Host {
         if let Err(error) = tokio::task::spawn_blocking(move || store.close()).await {
             tracing::error!(%error, "the store did not close well");
         }
+        self.inner.outbox.dismiss_callers();
     }
 
     async fn disconnect(&self, which: impl Fn(&AccountName) -> bool) {

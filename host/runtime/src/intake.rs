@@ -1,6 +1,7 @@
 //! The way in: every event gets its number here, goes to the journal and to the scheduler, in one order for all.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use mynah_model::clock::UnixMs;
@@ -26,6 +27,7 @@ pub(crate) struct Intake {
     /// all three orders are the same.
     last: Mutex<Seq>,
     published: broadcast::Sender<Arc<Event>>,
+    closing: AtomicBool,
 }
 
 impl Intake {
@@ -37,7 +39,24 @@ impl Intake {
         last: Seq,
     ) -> Self {
         let published = broadcast::Sender::new(crate::limits::BROADCAST);
-        Self { store, scheduler, rules, waiting, last: Mutex::new(last), published }
+        Self {
+            store,
+            scheduler,
+            rules,
+            waiting,
+            last: Mutex::new(last),
+            published,
+            closing: AtomicBool::new(false),
+        }
+    }
+
+    /// The host is about to stop: accounts take nothing new from their networks.
+    pub(crate) fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
     }
 
     pub(crate) fn now(&self) -> UnixMs {
@@ -91,7 +110,7 @@ impl Intake {
             let event = Arc::new(number(account, *last, received_at, happening));
             writes.push(Write::Event(event.clone()));
             if rules.wants(&event) {
-                wanted.push(event.clone());
+                wanted.extend(account.keep_behind_recovered(event.clone()));
             } else {
                 writes.push(Write::Handled { seq: event.seq, at: received_at, calls: "[]".to_owned() });
             }

@@ -21,6 +21,10 @@ pub const MAX_ACTION_AGE: Duration = Duration::from_secs(300);
 /// How long a network may take over one act before its outcome counts as unknown.
 pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long a host that stops handles what waits and delivers what is decided. The rest is taken up by the next start;
+/// service managers kill after 10 s or later.
+pub const SHUTDOWN_DRAIN: Duration = Duration::from_secs(5);
+
 /// A worker that has been busy with one event for longer is taken for stuck and a spare thread is lent.
 pub const STUCK_AFTER: Duration = Duration::from_millis(5);
 

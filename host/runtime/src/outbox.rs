@@ -16,7 +16,7 @@ use mynah_networks::network::{Consequence, Happening, NetworkError, Receipt, Red
 use mynah_store::{Batch, OutboxState, Store, Write};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::account::Account;
 use crate::accounts::Accounts;
@@ -35,6 +35,8 @@ pub(crate) struct Outbox {
     /// A chat with a queue here has a task that empties it.
     queues: Mutex<HashMap<Address, VecDeque<Act>>>,
     callers: Mutex<HashMap<ActNumber, oneshot::Sender<ActOutcome>>>,
+    /// Whether the host is about to stop: acts of accounts that are not running stay for its next start.
+    closing: watch::Sender<bool>,
 }
 
 impl Outbox {
@@ -45,7 +47,19 @@ impl Outbox {
         waiting: Waiting,
         tasks: Handle,
     ) -> Self {
-        Self { store, accounts, intake, waiting, tasks, queues: Mutex::default(), callers: Mutex::default() }
+        let closing = watch::Sender::new(false);
+        let (queues, callers) = (Mutex::default(), Mutex::default());
+        Self { store, accounts, intake, waiting, tasks, queues, callers, closing }
+    }
+
+    /// The host is about to stop: an act whose account is not running, or stops now, is not given up but stays.
+    pub(crate) fn close(&self) {
+        self.closing.send_replace(true);
+    }
+
+    /// Whoever still waits for an outcome waits in vain.
+    pub(crate) fn dismiss_callers(&self) {
+        self.callers.lock().clear();
     }
 
     /// Counts an act that is about to be decided; [`Outbox::deliver`] or [`Outbox::forget`] follows.
@@ -90,21 +104,13 @@ impl Outbox {
 
     /// Tells scripts what became of actions that got no further than the gate.
     pub(crate) fn tell(self: &Arc<Self>, told: Vec<(Act, Outcome, Refusal)>) {
-        if told.is_empty() {
-            return;
+        for (act, outcome, refusal) in told {
+            let Some(account) = self.accounts.get(act.account.as_str()) else { continue };
+            let ended = Ended { outcome, code: refusal.code.as_str(), text: refusal.text, message_id: None };
+            let told = self.result_event(&account, &act, &ended).into_iter().collect();
+            // Nobody waits for it: should it not be journalled, the intake says so.
+            drop(self.intake.queue(&account, told, Vec::new()));
         }
-        let outbox = self.clone();
-        self.tasks.spawn(async move {
-            for (act, outcome, refusal) in told {
-                let Some(account) = outbox.accounts.get(act.account.as_str()) else { continue };
-                let ended =
-                    Ended { outcome, code: refusal.code.as_str(), text: refusal.text, message_id: None };
-                let told = outbox.result_event(&account, &act, &ended).into_iter().collect();
-                if outbox.intake.record(&account, told, Vec::new()).await.is_err() {
-                    tracing::warn!(act = %act.number, "a script could not be told what became of its action");
-                }
-            }
-        });
     }
 
     /// Takes up what an earlier run of the host left, in the order of the acts.
@@ -142,7 +148,7 @@ impl Outbox {
                 }
             };
             let Some(account) = self.accounts.get(act.account.as_str()) else { continue };
-            let ended = self.perform(&account, &act).await;
+            let Some(ended) = self.perform(&account, &act).await else { return };
             let called = self.callers.lock().contains_key(&act.number);
             let kept = self.keep(Some(&account), &act, ended);
             // Only somebody who waits for the outcome needs to wait for its being kept.
@@ -152,19 +158,33 @@ impl Outbox {
         }
     }
 
-    async fn perform(&self, account: &Account, act: &Act) -> Ended {
+    /// Does an act once its account is running. `None` if the host stops before: the act stays for its next start.
+    async fn perform(&self, account: &Account, act: &Act) -> Option<Ended> {
         let mut state = account.watch_state();
-        tokio::select! {
+        let mut closing = self.closing.subscribe();
+        let ready = tokio::select! {
             biased;
             running = state.wait_for(|state| matches!(state, AccountState::Running | AccountState::Stop)) => {
-                if !running.is_ok_and(|state| *state == AccountState::Running) {
-                    return Ended::refused(Outcome::Failed, Code::AccountNotRunning, "the account is stopped");
+                if running.is_ok_and(|state| *state == AccountState::Running) {
+                    Ok(())
+                } else if *self.closing.borrow() {
+                    return None;
+                } else {
+                    Err(Ended::refused(Outcome::Failed, Code::AccountNotRunning, "the account is stopped"))
                 }
             }
+            _ = closing.wait_for(|closing| *closing) => return None,
             () = self.waiting.until(act.expires_at) => {
-                return Ended::refused(Outcome::Expired, Code::ActionExpired, "the account was not connected in time");
+                Err(Ended::refused(Outcome::Expired, Code::ActionExpired, "the account was not connected in time"))
             }
-        }
+        };
+        Some(match ready {
+            Ok(()) => self.hand_over(account, act).await,
+            Err(ended) => ended,
+        })
+    }
+
+    async fn hand_over(&self, account: &Account, act: &Act) -> Ended {
         if self.waiting.now() > act.expires_at {
             return Ended::refused(
                 Outcome::Expired,
@@ -371,5 +391,138 @@ fn media_segment(media: &Media) -> Segment {
         Some("audio") => Segment::Voice(media.clone()),
         Some("video") => Segment::Video(media.clone()),
         _ => Segment::File(media.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arc_swap::ArcSwap;
+    use mynah_model::action::Actor;
+    use mynah_model::clock::SystemClock;
+    use mynah_model::event::Event;
+    use mynah_model::names::Seq;
+    use mynah_networks::network::Closed;
+    use mynah_networks::sim::{Sim, SimConfig};
+
+    use super::*;
+    use crate::account::ApiKind;
+    use crate::rules::Rules;
+    use crate::scheduler::Scheduler;
+
+    struct Stage {
+        store: Store,
+        account: Arc<Account>,
+        intake: Arc<Intake>,
+        outbox: Arc<Outbox>,
+    }
+
+    fn stage() -> Stage {
+        let (store, recovery) = Store::open_in_memory().unwrap();
+        let clock = Arc::new(SystemClock);
+        let waiting = Waiting::new(clock.clone());
+        let sim = Sim::new(SimConfig::default(), clock);
+        let account = Arc::new(Account::new("sim".parse().unwrap(), ApiKind::Openqq, sim));
+        let rules = Arc::new(ArcSwap::from_pointee(Rules::default()));
+        let scheduler = Arc::new(Scheduler::new(1));
+        let intake = Intake::new(store.clone(), scheduler, rules, waiting.clone(), recovery.last_seq);
+        let (intake, accounts) = (Arc::new(intake), Arc::new(Accounts::new(vec![account.clone()])));
+        let outbox = Outbox::new(store.clone(), accounts, intake.clone(), waiting, Handle::current());
+        Stage { store, account, intake, outbox: Arc::new(outbox) }
+    }
+
+    impl Stage {
+        async fn decide(&self, number: u64) -> oneshot::Receiver<ActOutcome> {
+            let act = Act {
+                number: ActNumber(number),
+                account: self.account.name().clone(),
+                target: Some(Target { account: None, kind: ChatKind::Group, id: "1".into(), via: None }),
+                body: ActionBody::Send { segments: vec![Segment::text("hi")] },
+                by: Actor::Api,
+                cause: None,
+                origin: None,
+                depth: 1,
+                reason: None,
+                tag: None,
+                tell_result: false,
+                decided_at: 0,
+                expires_at: i64::MAX,
+            };
+            self.outbox.expect(&act);
+            let outcome = self.outbox.outcome_of(act.number);
+            self.store.write_durable(Write::OutboxDecided(act.clone()).into()).await.unwrap();
+            self.outbox.deliver(vec![act]);
+            outcome
+        }
+
+        async fn enter(&self, state: AccountState) -> Result<Seq, Closed> {
+            let body = EventBody::AccountState { old: self.account.state(), new: state };
+            self.happen(None, body).await
+        }
+
+        async fn happen(&self, chat: Option<Chat>, body: EventBody) -> Result<Seq, Closed> {
+            let happening = Happening { time: 0, chat, body, consequence: None, attrs: Attrs::new() };
+            self.intake.record(&self.account, vec![happening], Vec::new()).await
+        }
+
+        fn state(&self, number: u64) -> OutboxState {
+            self.store.read(|reader| reader.act(ActNumber(number))).unwrap().unwrap().state
+        }
+    }
+
+    #[tokio::test]
+    async fn an_act_of_an_account_that_is_stopped_fails_unless_the_host_stops() {
+        let stage = stage();
+        let failed = stage.decide(1).await;
+        stage.enter(AccountState::Stop).await.unwrap();
+        assert_eq!(failed.await.unwrap().code, "account.not-running");
+        stage.enter(AccountState::Loading).await.unwrap();
+
+        let waiting = stage.decide(2).await;
+        stage.outbox.close();
+        stage.enter(AccountState::Stop).await.unwrap();
+        let later = stage.decide(3).await;
+        stage.outbox.dismiss_callers();
+        assert!(waiting.await.is_err() && later.await.is_err());
+        let failed = OutboxState::Ended(Outcome::Failed);
+        let states = [1, 2, 3].map(|number| stage.state(number));
+        assert_eq!(states, [failed, OutboxState::Decided, OutboxState::Decided]);
+    }
+
+    #[tokio::test]
+    async fn what_an_earlier_run_left_comes_before_what_happens_before_the_account_runs() {
+        let stage = stage();
+        let event = |seq: u64, chat: Option<&str>| {
+            let target = |id: &str| Target { account: None, kind: ChatKind::Group, id: id.into(), via: None };
+            Arc::new(Event {
+                seq: Seq(seq),
+                account: "sim".parse().unwrap(),
+                network: "sim".into(),
+                self_id: String::new(),
+                time: 0,
+                received_at: 0,
+                cause: None,
+                depth: 0,
+                by_script: None,
+                chat: chat.map(|id| chat_of(&target(id), &Roster::default())),
+                body: EventBody::Stopped,
+                attrs: Attrs::new(),
+            })
+        };
+        stage.account.keep_recovered(event(1, Some("a")));
+        assert!(stage.account.keep_behind_recovered(event(2, Some("b"))).is_some());
+        assert!(stage.account.keep_behind_recovered(event(3, None)).is_some());
+        assert!(stage.account.keep_behind_recovered(event(4, Some("a"))).is_none());
+        stage.enter(AccountState::Loading).await.unwrap();
+        assert!(stage.account.take_recovered().is_empty());
+        stage.account.apply(&Happening {
+            time: 0,
+            chat: None,
+            body: EventBody::AccountState { old: AccountState::Loading, new: AccountState::Running },
+            consequence: None,
+            attrs: Attrs::new(),
+        });
+        let order: Vec<_> = stage.account.take_recovered().iter().map(|event| event.seq.0).collect();
+        assert_eq!(order, [1, 4]);
+        assert!(stage.account.keep_behind_recovered(event(5, Some("a"))).is_some());
     }
 }

@@ -12,7 +12,7 @@ use mynah_model::Attrs;
 use mynah_model::action::When;
 use mynah_model::address::Address;
 use mynah_model::clock::UnixMs;
-use mynah_model::event::{Event, EventBody};
+use mynah_model::event::{AccountState, Event, EventBody};
 use mynah_model::names::ScriptName;
 use mynah_model::refusal::{Code, Refusal};
 use mynah_networks::network::{Consequence, Happening};
@@ -217,7 +217,11 @@ impl Timers {
             }
             None => Write::TimerRemoved { script: key.0, address: key.1, tag: key.2 },
         };
+        // Without the account there is nobody to act. The store keeps the timer as it is, for a host that has it again.
         let account = accounts.get(timer.address.account.as_str())?;
+        if account.state() == AccountState::Stop {
+            return None;
+        }
         let happening = Happening {
             time: now,
             chat: timer.chat,

@@ -37,7 +37,7 @@ mod sim;
 #[openapi(
     info(
         title = "mynah",
-        description = "Administration of a mynah host. A refusal is answered with a `Problem`, whose `code` is stable.",
+        description = "Administration of a mynah host. A refusal is answered with a `Problem`, whose `code` is stable. Beside what each path lists, any request may be answered 403 (from a page of another site), 404 or 405 (no such path or method) or 421 (for a name that is not the host's), and one with a body 408 (it comes too slowly) or 413 (it is too large).",
     ),
     paths(
         health::healthz,

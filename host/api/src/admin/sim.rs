@@ -231,6 +231,7 @@ pub(super) async fn leave(
     params(("name" = String, Path, description = "the account")),
     responses(
         (status = 200, description = "the account is logged in", body = DoneAnswer),
+        (status = 400, description = "the account's name is not text", body = Problem),
         (status = 404, description = "there is no such account", body = Problem),
         (status = 409, description = "there is nothing to scan, or the account is not on `sim`", body = Problem),
     ),
@@ -248,8 +249,10 @@ pub(super) async fn scan(account: SimAccount) -> Result<Json<DoneAnswer>, Failur
     params(("name" = String, Path, description = "the account")),
     responses(
         (status = 200, description = "all is as it was in the beginning", body = AccountStatus),
+        (status = 400, description = "the account's name is not text", body = Problem),
         (status = 404, description = "there is no such account", body = Problem),
         (status = 409, description = "the account is not on `sim`", body = Problem),
+        (status = 503, description = "the host could not read or write what it needs", body = Problem),
     ),
 )]
 pub(super) async fn reset(
@@ -269,8 +272,10 @@ pub(super) async fn reset(
     params(("name" = String, Path, description = "the account")),
     responses(
         (status = 200, description = "what the account did", body = Vec<Deed>),
+        (status = 400, description = "the account's name is not text", body = Problem),
         (status = 404, description = "there is no such account", body = Problem),
         (status = 409, description = "the account is not on `sim`", body = Problem),
+        (status = 503, description = "the host could not read or write what it needs", body = Problem),
     ),
 )]
 pub(super) async fn outbox(

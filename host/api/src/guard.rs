@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::http::{Method, StatusCode, Version, request};
@@ -16,6 +15,7 @@ use mynah_model::refusal::{Code, Refusal};
 use serde_json::json;
 
 use crate::authority::{Authority, parse_origin};
+use crate::jsonp::Wrapping;
 use crate::problem::Failure;
 use crate::settings::ApiSettings;
 
@@ -152,7 +152,8 @@ fn refuse(path: &str, failure: Failure) -> Response {
     }
     let Failure { status, refusal } = failure;
     let body = json!({ "code": status.as_u16(), "status": refusal.text, "hint": refusal.hint });
-    (status, Json(body)).into_response()
+    let kind = Wrapping::Json.content_type();
+    (status, [(header::CONTENT_TYPE, kind)], body.to_string()).into_response()
 }
 
 fn is_compatible_api(path: &str) -> bool {

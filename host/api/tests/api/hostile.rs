@@ -78,6 +78,7 @@ async fn requests_of_other_names_and_pages_reach_nothing() {
                 let code = &answer.json()["code"];
                 if path.starts_with("/openqq/") {
                     assert_eq!(*code, status, "{path}");
+                    assert_eq!(answer.kind, "application/json;charset=UTF-8", "{path}");
                 } else {
                     assert_eq!(*code, if status == 421 { "http.host" } else { "http.cross-site" }, "{path}");
                 }

@@ -13,7 +13,7 @@ use mynah_model::refusal::{Code, Refusal};
 use mynah_model::roster::Roster;
 
 use crate::budget::Budgets;
-use crate::grants::{Grants, Mode};
+use crate::grants::Grants;
 use crate::limits;
 
 /// What the gate knows of the account that would act.
@@ -111,7 +111,7 @@ fn consider(
         ));
     }
     let body = match action.body {
-        ActionBody::Stop => return Ok(Verdict::Stop),
+        ActionBody::Stop if !runs_dry(occasion, account) => return Ok(Verdict::Stop),
         ActionBody::Schedule { when, tag, payload } => {
             check_timer(&when, &tag, payload.as_deref())?;
             return Ok(Verdict::Schedule { when, tag, payload });
@@ -157,12 +157,17 @@ fn consider(
         expires_at: occasion.now.saturating_add(occasion.max_action_age_ms),
     };
     if let Some(grants) = occasion.grants {
-        if grants.mode == Mode::DryRun || (!grants.listed && !account.embedded) {
+        if grants.runs_dry(account.embedded) {
             return Ok(Verdict::DryRun(act));
         }
         take_budget(occasion, grants, budgets, &act)?;
     }
     Ok(Verdict::Granted(act))
+}
+
+fn runs_dry(occasion: &Occasion<'_>, account: Option<&ActingAccount<'_>>) -> bool {
+    let embedded = account.is_some_and(|account| account.embedded);
+    occasion.grants.is_some_and(|grants| grants.runs_dry(embedded))
 }
 
 fn check_grant(occasion: &Occasion<'_>, body: &ActionBody) -> Result<(), Refusal> {
@@ -234,7 +239,13 @@ fn resolve_target(
                 id: chat.id.clone(),
                 via: chat.via.clone(),
             })),
-            None if matches!(body, ActionBody::AnswerRequest { .. } | ActionBody::Other { .. }) => Ok(None),
+            None if matches!(
+                body,
+                ActionBody::AnswerRequest { .. } | ActionBody::Other { .. } | ActionBody::Stop
+            ) =>
+            {
+                Ok(None)
+            }
             None => Err(Refusal::new(
                 Code::ActionInvalid,
                 format!("`{}` names no chat, and the event happened in none", body.name()),
@@ -349,6 +360,7 @@ mod tests {
     use mynah_model::roster::{Group, Person, Role};
 
     use super::*;
+    use crate::grants::Mode;
 
     const NOW: UnixMs = 1_000_000_000;
 
@@ -519,6 +531,20 @@ mod tests {
         assert_eq!([case.code(reply()), case.code(reply())], ["granted", "budget.exhausted"]);
         case.grants.as_mut().unwrap().mode = Mode::DryRun;
         assert_eq!(case.code(reply()), "dry-run");
+    }
+
+    #[test]
+    fn a_script_that_runs_dry_stops_nothing() {
+        let stop = || Action::new(ActionBody::Stop);
+        let mut case = Case::script();
+        assert_eq!(case.decide(stop()), Verdict::Stop);
+        case.grants.as_mut().unwrap().mode = Mode::DryRun;
+        assert_eq!(case.code(stop()), "dry-run");
+        case.event.as_mut().unwrap().chat = None;
+        assert_eq!(case.code(stop()), "dry-run", "also where there is no chat");
+        let unlisted = Case { grants: Some(Grants::unlisted()), ..Case::script() };
+        assert_eq!(unlisted.code(stop()), "dry-run");
+        assert_eq!(Case { embedded: true, ..unlisted }.decide(stop()), Verdict::Stop);
     }
 
     #[test]

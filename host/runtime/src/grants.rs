@@ -110,6 +110,11 @@ impl Grants {
         matches!(body, ActionBody::Stop) || self.allow.contains(body.name())
     }
 
+    /// Whether what it asks for is noted down and not done, on the embedded network or on another one.
+    pub fn runs_dry(&self, embedded: bool) -> bool {
+        self.mode == Mode::DryRun || (!self.listed && !embedded)
+    }
+
     /// Whether the script may act in this chat although the event happened elsewhere.
     pub fn reaches(&self, address: &Address) -> bool {
         self.chats.iter().any(|pattern| pattern.matches(address))

@@ -128,6 +128,8 @@ impl Handling {
                     .as_ref()
                     .is_ok_and(|actions| actions.iter().any(|action| action.body == ActionBody::Stop))
             });
+            // One that runs dry hides nothing from those that do not.
+            let stops = stops && !live.grants.runs_dry(account.sim().is_some());
             called.push(Called { live: live.clone(), report, state });
             if stops {
                 break;

@@ -2,7 +2,11 @@
 //! of them is kept and told.
 
 use std::collections::{HashMap, VecDeque};
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use mynah_model::Attrs;
 use mynah_model::action::{Act, ActionBody, Outcome, Target};
@@ -123,6 +127,14 @@ impl Outbox {
             match (state, account) {
                 (OutboxState::Decided, Some(_)) => self.deliver(vec![act]),
                 (OutboxState::Sending, Some(_)) if safe => self.deliver(vec![act]),
+                (OutboxState::Decided, None) => {
+                    let ended = Ended::refused(
+                        Outcome::Failed,
+                        Code::AccountUnknown,
+                        "the host has its account no more",
+                    );
+                    drop(self.keep(None, &act, ended));
+                }
                 (_, account) => {
                     let ended = Ended::refused(
                         Outcome::Unknown,
@@ -203,7 +215,14 @@ impl Outbox {
                 );
             }
         }
-        match tokio::time::timeout(limits::DELIVERY_TIMEOUT, account.driver().perform(act)).await {
+        // A defect of a driver must not end the task, or the chat's acts would wait for ever.
+        let mut performed = pin!(async { account.driver().perform(act).await });
+        let performed = poll_fn(|context| {
+            let polled = catch_unwind(AssertUnwindSafe(|| performed.as_mut().poll(context)));
+            polled
+                .unwrap_or_else(|_| Poll::Ready(Err(NetworkError::Unknown("its driver panicked".to_owned()))))
+        });
+        match tokio::time::timeout(limits::DELIVERY_TIMEOUT, performed).await {
             Ok(Ok(receipt)) => Ended::done(receipt),
             Ok(Err(error)) => Ended::failed(&error),
             Err(_) => {
@@ -401,7 +420,7 @@ mod tests {
     use mynah_model::clock::SystemClock;
     use mynah_model::event::Event;
     use mynah_model::names::Seq;
-    use mynah_networks::network::Closed;
+    use mynah_networks::network::{Boxed, Closed, Network, Sink};
     use mynah_networks::sim::{Sim, SimConfig};
 
     use super::*;
@@ -417,11 +436,13 @@ mod tests {
     }
 
     fn stage() -> Stage {
+        stage_on(Sim::new(SimConfig::default(), Arc::new(SystemClock)))
+    }
+
+    fn stage_on(network: Arc<dyn Network>) -> Stage {
         let (store, recovery) = Store::open_in_memory().unwrap();
-        let clock = Arc::new(SystemClock);
-        let waiting = Waiting::new(clock.clone());
-        let sim = Sim::new(SimConfig::default(), clock);
-        let account = Arc::new(Account::new("sim".parse().unwrap(), ApiKind::Openqq, sim));
+        let waiting = Waiting::new(Arc::new(SystemClock));
+        let account = Arc::new(Account::new("sim".parse().unwrap(), ApiKind::Openqq, network));
         let rules = Arc::new(ArcSwap::from_pointee(Rules::default()));
         let scheduler = Arc::new(Scheduler::new(1));
         let intake = Intake::new(store.clone(), scheduler, rules, waiting.clone(), recovery.last_seq);
@@ -456,11 +477,7 @@ mod tests {
 
         async fn enter(&self, state: AccountState) -> Result<Seq, Closed> {
             let body = EventBody::AccountState { old: self.account.state(), new: state };
-            self.happen(None, body).await
-        }
-
-        async fn happen(&self, chat: Option<Chat>, body: EventBody) -> Result<Seq, Closed> {
-            let happening = Happening { time: 0, chat, body, consequence: None, attrs: Attrs::new() };
+            let happening = Happening { time: 0, chat: None, body, consequence: None, attrs: Attrs::new() };
             self.intake.record(&self.account, vec![happening], Vec::new()).await
         }
 
@@ -486,6 +503,53 @@ mod tests {
         let failed = OutboxState::Ended(Outcome::Failed);
         let states = [1, 2, 3].map(|number| stage.state(number));
         assert_eq!(states, [failed, OutboxState::Decided, OutboxState::Decided]);
+    }
+
+    /// Panics at every act.
+    struct Broken;
+
+    impl Network for Broken {
+        fn kind(&self) -> &'static str {
+            "broken"
+        }
+
+        fn run(self: Arc<Self>, _: Arc<dyn Sink>) -> Boxed<'static, Result<(), NetworkError>> {
+            Box::pin(async { Ok(()) })
+        }
+
+        fn perform<'a>(&'a self, act: &'a Act) -> Boxed<'a, Result<Receipt, NetworkError>> {
+            panic!("act {}", act.number)
+        }
+
+        fn stop(&self) {}
+
+        fn redelivery(&self) -> Redelivery {
+            Redelivery::Unknown
+        }
+    }
+
+    #[tokio::test]
+    async fn a_driver_that_panics_holds_up_no_chat() {
+        let stage = stage_on(Arc::new(Broken));
+        stage.enter(AccountState::Running).await.unwrap();
+        for number in 1..=2 {
+            let outcome = stage.decide(number).await.await.unwrap();
+            assert_eq!(outcome.outcome, Outcome::Unknown, "{outcome:?}");
+        }
+        assert_eq!(stage.account.acts_waiting(), 0);
+    }
+
+    #[tokio::test]
+    async fn an_act_whose_account_is_gone_is_not_said_to_have_been_under_way() {
+        let stage = stage();
+        drop(stage.decide(1).await);
+        let mut act = stage.store.read(|reader| reader.outbox_open()).unwrap().remove(0).0;
+        act.account = "gone".parse().unwrap();
+        act.number = ActNumber(2);
+        stage.store.write_durable(Write::OutboxDecided(act.clone()).into()).await.unwrap();
+        stage.outbox.recover(vec![(act, OutboxState::Decided)]);
+        stage.store.write_durable(Batch::new()).await.unwrap();
+        assert_eq!(stage.state(2), OutboxState::Ended(Outcome::Failed));
     }
 
     #[tokio::test]

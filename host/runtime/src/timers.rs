@@ -387,4 +387,38 @@ mod tests {
         assert_eq!(set(&timers, &fired, 0, 60_000), Ok(61_000));
         assert_eq!(set(&timers, &event("0", EventBody::Stopped), 0, 0), Ok(1_000));
     }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_timer_that_fires_at_once_is_not_in_the_store_afterwards() {
+        let (store, recovery) = mynah_store::Store::open_in_memory().unwrap();
+        let clock = Arc::new(mynah_model::clock::VirtualClock::new(5_000));
+        let waiting = Waiting::new(clock.clone());
+        let sim = mynah_networks::sim::Sim::new(mynah_networks::sim::SimConfig::default(), clock);
+        let api = crate::account::ApiKind::Openqq;
+        let account = Arc::new(crate::account::Account::new("sim".parse().unwrap(), api, sim));
+        let rules = Arc::new(arc_swap::ArcSwap::from_pointee(crate::rules::Rules::default()));
+        let scheduler = Arc::new(crate::scheduler::Scheduler::new(1));
+        let last = recovery.last_seq;
+        let intake = Arc::new(Intake::new(store.clone(), scheduler, rules, waiting.clone(), last));
+        let timers = Arc::new(Timers::default());
+        let accounts = Arc::new(Accounts::new(vec![account]));
+        let mut fired = intake.subscribe();
+        let running = tokio::spawn(timers.clone().run(accounts, intake, waiting));
+
+        let script = "a".parse().unwrap();
+        for tag in 0..200 {
+            let mut held = timers.hold();
+            let here = event("0", EventBody::Stopped);
+            let set = held.set(&script, &here, When::AfterMs(0), tag.to_string(), None).unwrap();
+            // What is decided after it takes a moment, in which the timer is due.
+            std::thread::yield_now();
+            store.write(set.into(), |_| {});
+        }
+        for _ in 0..200 {
+            fired.recv().await.unwrap();
+        }
+        store.write_durable(mynah_store::Batch::new()).await.unwrap();
+        assert_eq!(store.read(|reader| reader.timers()).unwrap(), []);
+        running.abort();
+    }
 }

@@ -19,6 +19,7 @@ mod hostile;
 mod invariants;
 mod kill;
 mod loops;
+mod moderation;
 mod new_script;
 mod reload;
 mod timers;

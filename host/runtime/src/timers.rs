@@ -406,7 +406,7 @@ mod tests {
         let running = tokio::spawn(timers.clone().run(accounts, intake, waiting));
 
         let script = "a".parse().unwrap();
-        for tag in 0..200 {
+        for tag in 0..limits::TIMERS_PER_CHAT {
             let mut held = timers.hold();
             let here = event("0", EventBody::Stopped);
             let set = held.set(&script, &here, When::AfterMs(0), tag.to_string(), None).unwrap();
@@ -414,7 +414,7 @@ mod tests {
             std::thread::yield_now();
             store.write(set.into(), |_| {});
         }
-        for _ in 0..200 {
+        for _ in 0..limits::TIMERS_PER_CHAT {
             fired.recv().await.unwrap();
         }
         store.write_durable(mynah_store::Batch::new()).await.unwrap();

@@ -35,6 +35,10 @@ pub const STUCK_TICK: Duration = Duration::from_millis(5);
 /// an attack, and the breaker ends it.
 pub const SPARES_PER_WORKER: usize = 8;
 
+/// Every so many events one of the slow lane comes first, if there is one, however many others wait: without that a slow
+/// chat would wait for as long as the host is busy.
+pub const SLOW_TURN: u64 = 16;
+
 /// All scripts of one event together may use this much CPU time; the rest of the chain is skipped then.
 pub const CHAIN_DEADLINE: Duration = Duration::from_millis(250);
 

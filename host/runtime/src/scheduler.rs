@@ -63,6 +63,8 @@ struct State {
     room_waiters: usize,
     closed: bool,
     abandoned: bool,
+    /// Events taken since one of the slow lane was.
+    since_slow: u64,
 }
 
 /// How many threads serve so many workers: the workers themselves and the spare ones. All of them may be inside a script
@@ -160,11 +162,14 @@ impl Scheduler {
             return None;
         }
         let slow_lane_free = state.slow_running < self.workers.div_ceil(2);
-        let (address, slow) = match state.ready.pop_front() {
+        let slow_turn = slow_lane_free && state.since_slow >= limits::SLOW_TURN && !state.slow.is_empty();
+        let ready = if slow_turn { None } else { state.ready.pop_front() };
+        let (address, slow) = match ready {
             Some(address) => (address, false),
             None if slow_lane_free => (state.slow.pop_front()?, true),
             None => return None,
         };
+        state.since_slow = if slow { 0 } else { state.since_slow.saturating_add(1) };
         let chat = state.chats.get_mut(&address)?;
         let event = chat.events.pop_front()?;
         chat.running = true;
@@ -361,6 +366,24 @@ mod tests {
         assert!(scheduler.take(&mut scheduler.state.lock(), 0).is_none(), "one worker serves the slow lane");
         scheduler.done(slow, Pace::Slow);
         assert!(scheduler.next(0).is_some());
+    }
+
+    #[test]
+    fn a_slow_chat_gets_its_turn_while_others_never_end() {
+        let scheduler = Scheduler::new(1);
+        scheduler.push(event("slow", 0));
+        scheduler.push(event("slow", 1));
+        let work = scheduler.next(0).unwrap();
+        scheduler.done(work, Pace::Slow);
+        scheduler.push(event("busy", 2));
+        let slow = (0..limits::SLOW_TURN * 2).any(|seq| {
+            scheduler.push(event("busy", 3 + seq));
+            let work = scheduler.next(0).unwrap();
+            let slow = work.event.seq == Seq(1);
+            scheduler.done(work, Pace::Normal);
+            slow
+        });
+        assert!(slow);
     }
 
     #[tokio::test]

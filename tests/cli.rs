@@ -4,6 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
 
+use mynah::config::Config;
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
@@ -75,6 +76,18 @@ fn a_wrong_configuration_is_refused_with_its_place_and_what_would_be_right() {
         assert!(stderr.contains(&format!("mynah.toml:{place}: ")), "{toml}\n{stderr}");
         assert!(stderr.contains(says), "{toml}\n{stderr}");
         assert!(hint.is_empty() || stderr.contains("\nhint: ") && stderr.contains(hint), "{toml}\n{stderr}");
+    }
+}
+
+#[test]
+fn every_configuration_that_the_readmes_show_is_read() {
+    for readme in [include_str!("../README.md"), include_str!("../README.zh-CN.md")] {
+        let shown: Vec<_> =
+            readme.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+        assert!(!shown.is_empty());
+        for toml in shown {
+            Config::parse(Path::new("mynah.toml"), toml).unwrap_or_else(|error| panic!("{error}"));
+        }
     }
 }
 

@@ -90,6 +90,7 @@ async fn a_file_that_cannot_be_used_leaves_the_old_release_live_and_says_why() {
         ("an unknown import", wat::parse_str(UNKNOWN_IMPORT).unwrap(), "import.unknown"),
         ("files", component("files"), "import.refused"),
         ("sockets", component("sockets"), "import.refused"),
+        ("one that fails when asked what it is", component("speechless"), "describe.failed"),
         ("a contract from the future", future, "contract.mismatch"),
         ("a component that is no script", wat::parse_str("(component)").unwrap(), "contract.mismatch"),
     ];

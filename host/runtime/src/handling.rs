@@ -12,12 +12,14 @@ use mynah_model::address::Address;
 use mynah_model::event::Event;
 use mynah_model::names::ActNumber;
 use mynah_model::refusal::{Code, Refusal};
+use mynah_networks::network::Receipt;
 use mynah_store::{Batch, Store, Write};
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::account::Account;
 use crate::accounts::Accounts;
 use crate::budget::Budgets;
+use crate::ended::Ended;
 use crate::gate::{self, ActingAccount, Occasion, Verdict};
 use crate::limits;
 use crate::outbox::Outbox;
@@ -57,7 +59,7 @@ struct Called {
 struct Decision<'a> {
     writes: Vec<Write>,
     acts: Vec<Act>,
-    told: Vec<(Act, Outcome, Refusal)>,
+    told: Vec<(Act, Ended)>,
     calls: Vec<CallRecord>,
     pace: Option<Pace>,
     /// Once a timer is changed.
@@ -263,7 +265,10 @@ impl Handling {
         decision.writes.extend(self.uncommitted.stage(&script.name, address, written, ticket));
         let actor = Actor::Script { name: script.name.clone(), release: script.release.id };
         for action in actions {
-            let (name, tell) = (action.body.name(), action.tell_result.then(|| action.clone()));
+            let name = action.body.name();
+            // A script that tries again whenever it is told what became of it would be told for ever.
+            let tells = action.tell_result && event.depth <= limits::LOOP_DEPTH;
+            let tell = tells.then(|| action.clone());
             let mut verdict = self.gate(event, account, &live, &actor, action, now);
             match &verdict {
                 Verdict::Schedule { when, tag, payload } => {
@@ -286,18 +291,23 @@ impl Handling {
                 Verdict::Granted(act) => decision.acts.push(act),
                 Verdict::DryRun(act) => {
                     if act.tell_result {
-                        let text =
-                            Refusal::new(Code::GrantMissing, "the script runs dry: noted down and not done");
-                        decision.told.push((act, Outcome::DryRun, text));
+                        let text = "the script runs dry: noted down and not done";
+                        decision.told.push((act, Ended::refused(Outcome::DryRun, Code::GrantMissing, text)));
                     }
                 }
-                Verdict::Schedule { .. } | Verdict::Cancel { .. } | Verdict::Stop => {}
+                // The host has done it by then, and no network will tell.
+                Verdict::Schedule { .. } | Verdict::Cancel { .. } | Verdict::Stop => {
+                    if let Some(action) = tell {
+                        let act = self.told_act(event, account, &actor, action, now);
+                        decision.told.push((act, Ended::done(Receipt::default())));
+                    }
+                }
                 Verdict::Refused(refusal) => {
                     tracing::info!(script = %script.name, seq = %event.seq, action = name, code = %refusal.code, "action refused: {}", refusal.text);
-                    // A script that tries again whenever it is told of a refusal would be told for ever.
-                    if let Some(action) = tell.filter(|_| event.depth <= limits::LOOP_DEPTH) {
-                        let act = self.refused_act(event, account, &actor, action, now);
-                        decision.told.push((act, outcome_of(refusal.code), refusal));
+                    if let Some(action) = tell {
+                        let act = self.told_act(event, account, &actor, action, now);
+                        let ended = Ended::refused(outcome_of(refusal.code), refusal.code, &refusal.text);
+                        decision.told.push((act, ended));
                     }
                 }
             }
@@ -342,8 +352,8 @@ impl Handling {
         ActNumber(self.acts.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
-    /// An act that will not be done, to tell its script so.
-    fn refused_act(&self, event: &Event, account: &Account, actor: &Actor, action: Action, now: i64) -> Act {
+    /// An action that no network does, to tell its script what became of it.
+    fn told_act(&self, event: &Event, account: &Account, actor: &Actor, action: Action, now: i64) -> Act {
         Act {
             number: self.next_act(),
             account: account.name().clone(),

@@ -12,7 +12,7 @@
 //! - `handling`, [`record`]: one event from its scripts to one transaction, and the record of it
 //! - [`gate`], [`grants`], [`budget`], [`moderation`]: what is done of what is asked for
 //! - `state`: what scripts see of their kv while an event is handled
-//! - `outbox`: delivery, at most once and in order within a chat
+//! - `outbox`, `ended`: delivery, at most once and in order within a chat; what comes of it
 //! - `timers`, `waiting`: timers of scripts, and waiting by the host's clock
 //! - [`scripts`], `rules`, [`health`], `reload`: files -> releases -> the live rule set
 //! - [`status`]: what the host shows of itself
@@ -21,6 +21,7 @@
 pub mod account;
 mod accounts;
 pub mod budget;
+mod ended;
 pub mod gate;
 pub mod grants;
 mod handling;

@@ -8,15 +8,12 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use mynah_model::Attrs;
-use mynah_model::action::{Act, ActionBody, Outcome, Target};
-use mynah_model::address::{Address, ChatKind};
-use mynah_model::event::{AccountState, ActionResult, Chat, EventBody};
-use mynah_model::message::{Media, Message, MessageClass, Segment, flatten};
+use mynah_model::action::{Act, Outcome};
+use mynah_model::address::Address;
+use mynah_model::event::AccountState;
 use mynah_model::names::ActNumber;
-use mynah_model::refusal::{Code, Refusal};
-use mynah_model::roster::{Person, Roster};
-use mynah_networks::network::{Consequence, Happening, NetworkError, Receipt, Redelivery};
+use mynah_model::refusal::Code;
+use mynah_networks::network::{NetworkError, Redelivery};
 use mynah_store::{Batch, OutboxState, Store, Write};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
@@ -24,6 +21,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::account::Account;
 use crate::accounts::Accounts;
+use crate::ended::Ended;
 use crate::host::ActOutcome;
 use crate::intake::Intake;
 use crate::limits;
@@ -107,13 +105,12 @@ impl Outbox {
     }
 
     /// Tells scripts what became of actions that got no further than the gate.
-    pub(crate) fn tell(self: &Arc<Self>, told: Vec<(Act, Outcome, Refusal)>) {
-        for (act, outcome, refusal) in told {
+    pub(crate) fn tell(self: &Arc<Self>, told: Vec<(Act, Ended)>) {
+        for (act, ended) in told {
             let Some(account) = self.accounts.get(act.account.as_str()) else { continue };
-            let ended = Ended { outcome, code: refusal.code.as_str(), text: refusal.text, message_id: None };
-            let told = self.result_event(&account, &act, &ended).into_iter().collect();
+            let event = ended.result_event(&act, &account.roster(), self.waiting.now());
             // Nobody waits for it: should it not be journalled, the intake says so.
-            drop(self.intake.queue(&account, told, Vec::new()));
+            drop(self.intake.queue(&account, event.into_iter().collect(), Vec::new()));
         }
     }
 
@@ -249,8 +246,9 @@ impl Outbox {
             at: self.waiting.now(),
         };
         let committed = account.map(|account| {
-            let mut events: Vec<_> = self.sent_event(account, act, &ended).into_iter().collect();
-            let told = self.result_event(account, act, &ended);
+            let (roster, now) = (account.roster(), self.waiting.now());
+            let mut events: Vec<_> = ended.sent_event(act, &roster, now).into_iter().collect();
+            let told = ended.result_event(act, &roster, now);
             match act.origin.as_ref().and_then(|origin| self.accounts.get(origin.account.as_str())) {
                 // The script acted through another account than the one it was called for.
                 Some(origin) if origin.name() != account.name() => {
@@ -299,132 +297,25 @@ impl Outbox {
             });
         }
     }
-
-    /// The event of a message that was sent.
-    fn sent_event(&self, account: &Account, act: &Act, ended: &Ended) -> Option<Happening> {
-        if ended.outcome != Outcome::Done {
-            return None;
-        }
-        let segments = match &act.body {
-            ActionBody::Send { segments } => segments.clone(),
-            ActionBody::SendMedia { media } => vec![media_segment(media)],
-            _ => return None,
-        };
-        let roster = account.roster();
-        let message = Message {
-            id: ended.message_id.clone().unwrap_or_default(),
-            sender: Person::clone(&roster.user),
-            text: flatten(&segments),
-            segments,
-            class: MessageClass::Send,
-            source: act.by.source(),
-            attrs: Attrs::new(),
-        };
-        Some(Happening {
-            time: self.waiting.now(),
-            chat: act.target.as_ref().map(|target| chat_of(target, &roster)),
-            body: EventBody::MessageSent(message),
-            consequence: Some(Consequence::of(act)),
-            attrs: Attrs::new(),
-        })
-    }
-
-    /// The event that tells a script what became of its action, if it asked to be told.
-    fn result_event(&self, account: &Account, act: &Act, ended: &Ended) -> Option<Happening> {
-        let script = act.by.script().filter(|_| act.tell_result)?.clone();
-        let result = ActionResult {
-            script,
-            tag: act.tag.clone(),
-            action: act.body.name().to_owned(),
-            outcome: ended.outcome,
-            code: ended.code.to_owned(),
-            text: ended.text.clone(),
-            message_id: ended.message_id.clone(),
-        };
-        Some(Happening {
-            time: self.waiting.now(),
-            chat: act.origin.as_ref().and_then(|origin| chat_at(origin, &account.roster())),
-            body: EventBody::ActionResult(result),
-            consequence: Some(Consequence::of(act)),
-            attrs: Attrs::new(),
-        })
-    }
-}
-
-/// How an act ended.
-struct Ended {
-    outcome: Outcome,
-    code: &'static str,
-    text: String,
-    message_id: Option<String>,
-}
-
-impl Ended {
-    fn done(receipt: Receipt) -> Self {
-        Self { outcome: Outcome::Done, code: "ok", text: String::new(), message_id: receipt.message_id }
-    }
-
-    fn refused(outcome: Outcome, code: Code, text: &str) -> Self {
-        Self { outcome, code: code.as_str(), text: text.to_owned(), message_id: None }
-    }
-
-    fn failed(error: &NetworkError) -> Self {
-        let (outcome, code) = match error {
-            NetworkError::Unsupported { .. } => (Outcome::Unsupported, Code::Unsupported),
-            NetworkError::Refused(_) => (Outcome::Failed, Code::NetworkRefused),
-            NetworkError::Offline(_) => (Outcome::Failed, Code::AccountNotRunning),
-            NetworkError::Unknown(_) => (Outcome::Unknown, Code::NetworkUnknown),
-        };
-        Self::refused(outcome, code, &error.to_string())
-    }
-}
-
-/// The chat that a target names, with the name that the roster has for it.
-pub(crate) fn chat_of(target: &Target, roster: &Roster) -> Chat {
-    let id = target.id.as_str();
-    let name = match target.kind {
-        ChatKind::Friend => roster.friends.get(id).map(|friend| friend.display_name()),
-        ChatKind::Group => roster.groups.get(id).map(|group| group.name.as_str()),
-        ChatKind::Discuss => roster.discusses.get(id).map(|discuss| discuss.name.as_str()),
-        ChatKind::Temporary | ChatKind::Other => None,
-    };
-    Chat {
-        kind: target.kind,
-        id: id.to_owned(),
-        name: name.unwrap_or_default().to_owned(),
-        via: target.via.clone(),
-        attrs: Attrs::new(),
-    }
-}
-
-/// The chat at an address, if it is that of a chat.
-pub(crate) fn chat_at(address: &Address, roster: &Roster) -> Option<Chat> {
-    let chat = address.chat.as_ref()?;
-    let target = Target { account: None, kind: chat.kind, id: chat.id.clone(), via: None };
-    Some(chat_of(&target, roster))
-}
-
-fn media_segment(media: &Media) -> Segment {
-    match media.mime.as_deref().and_then(|mime| mime.split('/').next()) {
-        Some("image") => Segment::Image(media.clone()),
-        Some("audio") => Segment::Voice(media.clone()),
-        Some("video") => Segment::Video(media.clone()),
-        _ => Segment::File(media.clone()),
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use arc_swap::ArcSwap;
-    use mynah_model::action::Actor;
+    use mynah_model::Attrs;
+    use mynah_model::action::{ActionBody, Actor, Target};
+    use mynah_model::address::ChatKind;
     use mynah_model::clock::SystemClock;
-    use mynah_model::event::Event;
+    use mynah_model::event::{Event, EventBody};
+    use mynah_model::message::Segment;
     use mynah_model::names::Seq;
-    use mynah_networks::network::{Boxed, Closed, Network, Sink};
+    use mynah_model::roster::Roster;
+    use mynah_networks::network::{Boxed, Closed, Happening, Network, Receipt, Sink};
     use mynah_networks::sim::{Sim, SimConfig};
 
     use super::*;
     use crate::account::ApiKind;
+    use crate::ended::chat_of;
     use crate::rules::Rules;
     use crate::scheduler::Scheduler;
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use futures_util::stream;
 use mynah_model::names::AccountName;
-use mynah_runtime::{ApiKind, Host};
+use mynah_runtime::Host;
 use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -52,10 +52,7 @@ pub(crate) async fn deliver(host: Host, mailboxes: Arc<Mailboxes>, mut feed: Fee
     loop {
         match feed.next().await {
             Ok(Some(event)) => {
-                let account = host.account(event.account.as_str());
-                let Some(account) = account.filter(|account| account.api() == ApiKind::Openqq) else {
-                    continue;
-                };
+                let Some(account) = host.account(event.account.as_str()) else { continue };
                 if let Some(report) = report::of(&event, &account.roster()) {
                     mailboxes.of(account.name()).put(report);
                 }

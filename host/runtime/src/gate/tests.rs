@@ -1,0 +1,220 @@
+//! What the gate grants and refuses.
+
+use std::sync::Arc;
+
+use mynah_model::Attrs;
+use mynah_model::event::{Chat, EventBody};
+use mynah_model::message::{Message, MessageClass, MessageSource};
+use mynah_model::names::ReleaseId;
+use mynah_model::roster::{Group, Person, Role};
+
+use super::*;
+use crate::grants::Mode;
+
+const NOW: UnixMs = 1_000_000_000;
+
+fn event(depth: u32, time: UnixMs) -> Event {
+    let message = Message {
+        id: "m1".into(),
+        sender: Person::default(),
+        segments: vec![Segment::text("hi")],
+        text: "hi".into(),
+        class: MessageClass::Recv,
+        source: MessageSource::Person,
+        attrs: Attrs::new(),
+    };
+    Event {
+        seq: Seq(7),
+        account: "qq".parse().unwrap(),
+        network: "sim".into(),
+        self_id: "me".into(),
+        time,
+        received_at: time,
+        cause: None,
+        depth,
+        by_script: None,
+        chat: Some(Chat {
+            kind: ChatKind::Group,
+            id: "g".into(),
+            name: String::new(),
+            via: None,
+            attrs: Attrs::new(),
+        }),
+        body: EventBody::MessageReceived(message),
+        attrs: Attrs::new(),
+    }
+}
+
+fn roster() -> Roster {
+    let person = |id: &str, role| Person { id: id.into(), role: Some(role), ..Person::default() };
+    let members = [person("me", Role::Owner), person("m", Role::Member)].into_iter().collect();
+    let groups = ["g", "other"].into_iter().map(|id| Group {
+        id: id.into(),
+        members: Clone::clone(&members),
+        ..Group::default()
+    });
+    Roster { user: Arc::new(person("me", Role::Owner)), groups: groups.collect(), ..Roster::default() }
+}
+
+struct Case {
+    grants: Option<Grants>,
+    event: Option<Event>,
+    embedded: bool,
+    state: AccountState,
+    budgets: Budgets,
+}
+
+impl Case {
+    fn script() -> Self {
+        let allow = ["reply", "send", "kick", "schedule"].into_iter().map(str::to_owned).collect();
+        let grants = Grants { listed: true, allow, ..Grants::unlisted() };
+        Self { grants: Some(grants), ..Self::caller() }.on(event(0, NOW))
+    }
+
+    fn caller() -> Self {
+        Self {
+            grants: None,
+            event: None,
+            embedded: false,
+            state: AccountState::Running,
+            budgets: Budgets::default(),
+        }
+    }
+
+    fn on(mut self, event: Event) -> Self {
+        self.event = Some(event);
+        self
+    }
+
+    fn decide(&self, action: Action) -> Verdict {
+        let actor = match &self.grants {
+            Some(_) => Actor::Script { name: "s".parse().unwrap(), release: ReleaseId([0; 32]) },
+            None => Actor::Api,
+        };
+        let (name, roster) = ("qq".parse().unwrap(), roster());
+        let account = ActingAccount {
+            name: &name,
+            roster: &roster,
+            state: self.state,
+            embedded: self.embedded,
+            outbox: 0,
+        };
+        let occasion = Occasion {
+            actor: &actor,
+            grants: self.grants.as_ref(),
+            event: self.event.as_ref(),
+            now: NOW,
+            max_action_age_ms: 300_000,
+        };
+        decide(&occasion, Some(&account), &self.budgets, ActNumber(1), action)
+    }
+
+    fn code(&self, action: Action) -> &'static str {
+        match self.decide(action) {
+            Verdict::Refused(refusal) => refusal.code.as_str(),
+            Verdict::DryRun(_) => "dry-run",
+            _ => "granted",
+        }
+    }
+}
+
+fn reply() -> Action {
+    Action::new(ActionBody::Reply { segments: vec![Segment::text("pong")], quote: true })
+}
+
+fn send(kind: ChatKind, id: &str) -> Action {
+    let target = Target { account: None, kind, id: id.into(), via: None };
+    Action { target: Some(target), ..Action::new(ActionBody::Send { segments: vec![Segment::text("hi")] }) }
+}
+
+#[test]
+fn a_reply_becomes_a_send_in_the_chat_of_the_event() {
+    let Verdict::Granted(act) = Case::script().decide(reply()) else { panic!("not granted") };
+    assert_eq!(act.address().to_string(), "qq/group/g");
+    let ActionBody::Send { segments } = &act.body else { panic!("{:?}", act.body) };
+    assert_eq!(segments.first(), Some(&Segment::ReplyTo { id: "m1".into() }));
+    assert_eq!((act.depth, act.cause), (1, Some(Seq(7))));
+}
+
+#[test]
+fn what_is_not_granted_is_refused_with_the_line_to_write() {
+    let recall = Action::new(ActionBody::Recall { message_id: "m1".into() });
+    let Verdict::Refused(refusal) = Case::script().decide(recall) else { panic!("granted") };
+    assert_eq!(refusal.code, Code::GrantMissing);
+    assert!(refusal.hint.unwrap().contains("`allow` under `[script.s]`"));
+}
+
+#[test]
+fn another_chat_needs_a_grant_and_must_exist() {
+    let mut case = Case::script();
+    assert_eq!(case.code(send(ChatKind::Group, "g")), "granted", "the chat of the event");
+    assert_eq!(case.code(send(ChatKind::Group, "other")), "grant.chat");
+    case.grants.as_mut().unwrap().chats = vec!["qq/group/*".parse().unwrap()];
+    assert_eq!(case.code(send(ChatKind::Group, "other")), "granted");
+    assert_eq!(case.code(send(ChatKind::Group, "nowhere")), "chat.unknown");
+    assert_eq!(case.code(send(ChatKind::Friend, "f")), "grant.chat");
+}
+
+#[test]
+fn chains_and_late_events_are_cut() {
+    assert_eq!(Case::script().on(event(2, NOW)).code(reply()), "granted");
+    assert_eq!(Case::script().on(event(3, NOW)).code(reply()), "loop.depth");
+    assert_eq!(Case::script().on(event(0, NOW - 300_000)).code(reply()), "granted");
+    assert_eq!(Case::script().on(event(0, NOW - 300_001)).code(reply()), "action.expired");
+}
+
+#[test]
+fn an_unlisted_script_is_live_on_the_embedded_network_only() {
+    let unlisted = || Case { grants: Some(Grants::unlisted()), ..Case::caller() }.on(event(0, NOW));
+    assert_eq!(unlisted().code(reply()), "dry-run");
+    assert_eq!(Case { embedded: true, ..unlisted() }.code(reply()), "granted");
+}
+
+#[test]
+fn a_budget_ends_and_a_dry_run_uses_none_of_it() {
+    let mut case = Case::script();
+    case.grants.as_mut().unwrap().budget = [("message".to_owned(), "1/h".parse().unwrap())].into();
+    assert_eq!([case.code(reply()), case.code(reply())], ["granted", "budget.exhausted"]);
+    case.grants.as_mut().unwrap().mode = Mode::DryRun;
+    assert_eq!(case.code(reply()), "dry-run");
+}
+
+#[test]
+fn a_script_that_runs_dry_stops_nothing() {
+    let stop = || Action::new(ActionBody::Stop);
+    let mut case = Case::script();
+    assert_eq!(case.decide(stop()), Verdict::Stop);
+    case.grants.as_mut().unwrap().mode = Mode::DryRun;
+    assert_eq!(case.code(stop()), "dry-run");
+    case.event.as_mut().unwrap().chat = None;
+    assert_eq!(case.code(stop()), "dry-run", "also where there is no chat");
+    let unlisted = Case { grants: Some(Grants::unlisted()), ..Case::script() };
+    assert_eq!(unlisted.code(stop()), "dry-run");
+    assert_eq!(Case { embedded: true, ..unlisted }.decide(stop()), Verdict::Stop);
+}
+
+#[test]
+fn callers_pass_the_same_gate() {
+    let kick = |member: &str| Action {
+        target: send(ChatKind::Group, "g").target,
+        ..Action::new(ActionBody::Kick { members: vec![member.into()], reject_again: false })
+    };
+    assert_eq!(Case::caller().code(kick("m")), "granted");
+    assert_eq!(Case::caller().code(kick("me")), "moderation.target");
+    assert_eq!(Case::caller().code(reply()), "action.invalid", "there is no event to reply to");
+    assert_eq!(Case { state: AccountState::Stop, ..Case::caller() }.code(kick("m")), "account.not-running");
+}
+
+#[test]
+fn empty_and_impossible_values_are_named() {
+    let case = Case::script();
+    assert_eq!(
+        case.code(Action::new(ActionBody::Reply { segments: vec![], quote: false })),
+        "action.invalid"
+    );
+    let when = When::Cron { pattern: "nonsense".into(), zone: None };
+    let schedule = ActionBody::Schedule { when, tag: "t".into(), payload: None };
+    assert_eq!(case.code(Action::new(schedule)), "action.invalid");
+    let nobody = ActionBody::Kick { members: vec![], reject_again: false };
+    assert_eq!(case.code(Action::new(nobody)), "action.invalid");
+}

@@ -5,12 +5,12 @@
 //!
 //! # Layout
 //! - [`objects`]: users, friends, groups as JSON
-//! - [`targets`]: whom a call means
-//! - [`lookups`]: what the account knows: get_user_info, search_friend and the like
-//! - [`send`]: send_friend_message and the like
-//! - [`moderate`]: shutup_group_member, kick_group_member
-//! - [`client`]: get_client_info, stop_client
-//! - [`check_event`]: events by long polling
+//! - `targets`: whom a call means
+//! - `lookups`: what the account knows: get_user_info, search_friend and the like
+//! - `send`: send_friend_message and the like
+//! - `moderate`: shutup_group_member, kick_group_member
+//! - `client`: get_client_info, stop_client
+//! - `check_event`: events by long polling
 
 use std::sync::Arc;
 

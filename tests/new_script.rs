@@ -1,7 +1,8 @@
 //! A new script works at once, in any folder: it passes its test, builds, and answers. So does what the README shows.
 
 use std::fs;
-use std::process::Command;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use mynah::guest_build::clean_command;
 use tempfile::TempDir;
@@ -9,11 +10,13 @@ use tempfile::TempDir;
 use crate::support::command::{Session, mynah, run, told};
 use crate::support::guests::target_dir;
 
-/// Cargo in a folder, with a target folder for native code that all tests share.
-fn cargo(folder: &std::path::Path) -> Command {
+/// `cargo test` in a folder, with a target folder for native code that all tests share. One at a time: two new scripts
+/// look alike to cargo, and one's build replaces the SDK under the other's documentation tests.
+fn cargo_test(folder: &Path) -> (i32, String, String) {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let mut cargo = clean_command("cargo", folder);
-    cargo.env("CARGO_TARGET_DIR", target_dir().join("guests"));
-    cargo
+    told(cargo.env("CARGO_TARGET_DIR", target_dir().join("guests")).arg("test").output().unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -24,7 +27,7 @@ async fn a_new_script_tests_builds_checks_and_answers() {
     assert!(stdout.contains("cd hello"), "{stdout}");
     let project = folder.path().join("hello");
 
-    let (code, stdout, stderr) = told(cargo(&project).arg("test").output().unwrap());
+    let (code, stdout, stderr) = cargo_test(&project);
     assert_eq!(code, 0, "{stdout}\n{stderr}");
     assert!(stdout.contains("2 passed"), "{stdout}");
 
@@ -53,7 +56,7 @@ fn the_rules_that_the_readmes_show_can_be_typed_as_they_stand() {
         let (_, from_rule) = readme.split_once("```rust\n").unwrap();
         let (rule, _) = from_rule.split_once("```").unwrap();
         fs::write(project.join("src/lib.rs"), rule).unwrap();
-        let (code, stdout, stderr) = told(cargo(&project).arg("test").output().unwrap());
+        let (code, stdout, stderr) = cargo_test(&project);
         assert_eq!(code, 0, "{rule}\n{stdout}\n{stderr}");
     }
 }

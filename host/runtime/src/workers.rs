@@ -1,7 +1,7 @@
 //! The threads that handle events: plain OS threads, because scripts are called synchronously, and a ticker that looks
 //! for stuck ones.
 //!
-//! A thread that is found stuck goes on at the lowest priority, so that however many scripts burn their deadline at once,
+//! A thread that is found stuck goes on at a low priority, so that however many scripts burn their deadline at once,
 //! the threads that took their places get the CPU. Without privileges a thread cannot raise its priority again: it
 //! ends after that event, and a new one takes its number.
 
@@ -21,8 +21,9 @@ use crate::limits;
 use crate::scheduler::{Pace, Scheduler};
 use crate::state::SharedReader;
 
-/// The nice value of a stuck thread: as low as it gets.
-const STUCK_NICE: i32 = 19;
+/// The nice value of a stuck thread: a tenth of the weight of one that is not. Not less: when its script is cut off the thread
+/// takes locks that others want, and must not wait long for the CPU while it holds them.
+const STUCK_NICE: i32 = 10;
 
 /// The threads of a host.
 pub(crate) struct Workers {

@@ -11,8 +11,13 @@
 //! - `guard`, `authority`: Host and Origin, before anything else
 //! - `body`, `params`, `jsonp`: reading a request strictly, wrapping an answer
 //! - `feed`: events in order, from the journal and then as they happen
-//! - `report`: events in the shape of the Openqq API
+//! - `call`, `answer`: a call of a compatible API, from its request to its answer
+//! - `targets`: whom a call means
+//! - `check_event`: events by long polling
+//! - `client`: get_client_info, stop_client: the account as a running program
+//! - `report`: events in the shape of the API that their account is served through
 //! - [`openqq`]: the paths under `/openqq`
+//! - `openwx`: the paths under `/openwx`
 //! - [`admin`]: the paths under `/api/v1`, and `/healthz`, `/readyz`
 //! - `problem`: how the administration says no
 
@@ -27,18 +32,24 @@ use crate::guard::Guard;
 use crate::state::Api;
 
 pub mod admin;
+mod answer;
 mod authority;
 mod body;
+mod call;
+mod check_event;
+mod client;
 mod feed;
 mod guard;
 mod jsonp;
 pub mod openqq;
+mod openwx;
 mod params;
 mod problem;
 mod report;
 mod server;
 pub mod settings;
 mod state;
+mod targets;
 
 pub use server::serve;
 pub use settings::{ApiSettings, TimeUnit};
@@ -48,7 +59,8 @@ pub fn router(host: Host, settings: ApiSettings) -> Router {
     let guard = Arc::new(Guard::new(&settings));
     let api = Api::start(host, settings);
     Router::new()
-        .merge(openqq::router())
+        .merge(call::router::<openqq::Endpoint>())
+        .merge(call::router::<openwx::Endpoint>())
         .merge(admin::router())
         .fallback(admin::not_found)
         .method_not_allowed_fallback(admin::method_not_allowed)

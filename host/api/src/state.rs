@@ -8,8 +8,8 @@ use mynah_runtime::{Account, ActOutcome, Host};
 use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
+use crate::check_event::{self, Mailboxes};
 use crate::feed::Feed;
-use crate::openqq::check_event::{self, Mailboxes};
 use crate::settings::ApiSettings;
 
 /// The state of the API.

@@ -3,10 +3,10 @@
 use mynah_model::roster::Roster;
 use serde_json::Value;
 
-use super::Answer;
 use super::objects;
-use super::targets::Named;
+use crate::answer::Answer;
 use crate::params::Params;
+use crate::targets::Named;
 
 /// Parameters that say how to answer and not what to look for.
 const NOT_ATTRIBUTES: [&str; 5] = ["client", "datatype", "callback", "key", "v"];

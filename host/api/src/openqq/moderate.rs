@@ -10,15 +10,14 @@ use mynah_model::action::{ActionBody, Outcome, Target};
 use mynah_model::address::ChatKind;
 use mynah_model::refusal::Code;
 use mynah_model::roster::{Group, Person, Roster};
-use mynah_runtime::Account;
 use serde_json::json;
 
 use super::send::is_busy;
-use super::targets::{self, Missed, Selector};
-use super::{Answer, not_running};
+use crate::answer::Answer;
+use crate::call::Call;
 use crate::params::Params;
 use crate::settings::{MEMBERS, TimeUnit};
-use crate::state::Api;
+use crate::targets::{self, Missed, Selector};
 
 /// QQ's limits for a mute, in seconds: one minute to thirty days.
 const SHUTUP_SECONDS: std::ops::RangeInclusive<u32> = 60..=2_592_000;
@@ -101,7 +100,7 @@ fn members(group: &Group, params: &Params) -> Result<Vec<String>, (i32, String)>
 }
 
 /// Does what is asked, or says why not.
-pub(super) async fn moderate(api: &Arc<Api>, account: &Arc<Account>, asked: Asked) -> Answer {
+pub(super) async fn moderate(Call { api, account, .. }: &Call, asked: Asked) -> Answer {
     let (target, body) = match asked {
         Ok(asked) => asked,
         Err((code, status)) => return Answer::error(code, status),
@@ -112,9 +111,7 @@ pub(super) async fn moderate(api: &Arc<Api>, account: &Arc<Account>, asked: Aske
         Outcome::Done => Answer::error(0, "success"),
         Outcome::Unsupported => Answer::unsupported(account, action),
         Outcome::Refused if is_busy(&outcome) => Answer::Busy(outcome.text),
-        Outcome::Refused if outcome.code == Code::AccountNotRunning.as_str() => {
-            not_running(account, account.state())
-        }
+        Outcome::Refused if outcome.code == Code::AccountNotRunning.as_str() => Answer::not_running(account),
         _ => Answer::Json(json!({ "code": 201, "status": "failure", "info": outcome.text })),
     }
 }

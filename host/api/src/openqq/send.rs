@@ -12,10 +12,11 @@ use mynah_model::roster::Roster;
 use mynah_runtime::{Account, ActOutcome};
 use serde_json::json;
 
-use super::targets::{self, Missed, Selector};
-use super::{Answer, not_running, objects};
+use super::objects;
+use crate::answer::Answer;
+use crate::call::Call;
 use crate::params::Params;
-use crate::state::Api;
+use crate::targets::{self, Missed, Selector};
 
 /// Where to, or the code and status that say why nowhere.
 pub(super) type Wanted = Result<Target, (i32, String)>;
@@ -73,7 +74,8 @@ fn stranger(id: &str, via: String) -> Target {
 }
 
 /// Sends the content to the target, or says why not.
-pub(super) async fn send(api: &Arc<Api>, account: &Arc<Account>, params: &Params, wanted: Wanted) -> Answer {
+pub(super) async fn send(call: &Call, wanted: Wanted) -> Answer {
+    let Call { api, account, params, .. } = call;
     let target = match wanted {
         Ok(target) => target,
         Err((code, status)) => return Answer::not_sent(code, status),
@@ -114,7 +116,7 @@ fn answer(account: &Account, outcome: ActOutcome) -> Answer {
         Outcome::Unsupported => return Answer::unsupported(account, "send"),
         Outcome::Refused if is_busy(&outcome) => return Answer::Busy(outcome.text),
         Outcome::Refused if outcome.code == Code::AccountNotRunning.as_str() => {
-            return not_running(account, account.state());
+            return Answer::not_running(account);
         }
         Outcome::Failed => -1,
         Outcome::Unknown => -2,

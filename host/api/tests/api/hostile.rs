@@ -28,7 +28,7 @@ async fn nothing_is_done_for_a_request_that_is_wrong() {
         ("GET", "/openqq", "", "", 403, "api not found"),
         ("GET", "/openqq/send%5Ffriend_message?id=2457053936&content=x", "", "", 403, "api not found"),
         ("GET", "/openqq/../openqq/get_user_info", "", "", 403, "api not found"),
-        ("GET", "/openwx/get_user_info", "", "", 403, "api not found"),
+        ("GET", "/openwx/get_nothing", "", "", 403, "api not found"),
         ("GET", "/openwx/", "", "", 403, "api not found"),
     ] {
         let call = request(method, path).header(header::CONTENT_TYPE, kind);

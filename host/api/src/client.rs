@@ -8,10 +8,10 @@ use mynah_runtime::{Account, Host};
 use serde_json::json;
 use tracing::level_filters::LevelFilter;
 
-use super::Answer;
+use crate::answer::Answer;
 
 /// What runs, and since when. The original runs a process for each account; here `pid` is the host's.
-pub(super) fn info(account: &Account) -> Answer {
+pub(crate) fn info(account: &Account) -> Answer {
     let (starttime, runtime) = times(account);
     Answer::Json(json!({
         "code": 0,
@@ -30,7 +30,7 @@ pub(super) fn info(account: &Account) -> Answer {
 }
 
 /// Stops the account for good, a little later, so that the answer has left.
-pub(super) fn stop(host: &Host, account: &Arc<Account>, delay: Duration) -> Answer {
+pub(crate) fn stop(host: &Host, account: &Arc<Account>, delay: Duration) -> Answer {
     let (starttime, runtime) = times(account);
     let pid = std::process::id();
     tracing::info!(account = %account.name(), "stop_client was called");

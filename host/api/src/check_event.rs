@@ -18,6 +18,8 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::answer::Answer;
+use crate::call::Call;
 use crate::feed::Feed;
 use crate::report;
 use crate::server::Closing;
@@ -47,13 +49,20 @@ impl Mailboxes {
     }
 }
 
+/// Answers with all that is held, or waits.
+pub(crate) async fn answer(call: Call) -> Answer {
+    let Call { api, account, closing, .. } = call;
+    let mailbox = api.mailboxes.of(account.name());
+    Answer::Events(mailbox.take(api.settings.check_event_wait, closing).await)
+}
+
 /// Puts what happens into the mailboxes, for ever.
 pub(crate) async fn deliver(host: Host, mailboxes: Arc<Mailboxes>, mut feed: Feed) {
     loop {
         match feed.next().await {
             Ok(Some(event)) => {
                 let Some(account) = host.account(event.account.as_str()) else { continue };
-                if let Some(report) = report::of(&event, &account.roster()) {
+                if let Some(report) = report::of(&event, &account) {
                     mailboxes.of(account.name()).put(report);
                 }
             }

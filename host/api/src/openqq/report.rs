@@ -1,0 +1,380 @@
+//! Events in the shape that the Openqq API reports them in: v2 names, values as strings.
+//!
+//! Only what check_event holds is reported: messages, and who came and went. Fields that are not known, or that
+//! a kind of message does not have, are left out.
+
+use std::sync::Arc;
+
+use mynah_model::address::ChatKind;
+use mynah_model::event::{Chat, Event, EventBody, Membership};
+use mynah_model::message::{Message, MessageClass, MessageSource};
+use mynah_model::roster::{Discuss, Group, Person, Roster};
+use serde_json::{Map, Value, json};
+
+use super::objects;
+
+/// The report of an event, if it has one. `roster` is what the account knows after it.
+pub(crate) fn of(event: &Event, roster: &Roster) -> Option<Value> {
+    let chat = event.chat.as_ref();
+    let (name, params) = match &event.body {
+        EventBody::MessageReceived(message) | EventBody::MessageSent(message) => {
+            return message_report(event, chat?, message, roster);
+        }
+        EventBody::FriendJoined { who } => ("new_friend", vec![objects::friend(who)]),
+        EventBody::FriendLost { who } => ("lose_friend", vec![objects::friend(who)]),
+        EventBody::GroupJoined(_) => ("new_group", vec![group(chat?, roster)]),
+        EventBody::GroupLost(_) => ("lose_group", vec![group(chat?, roster)]),
+        EventBody::DiscussJoined(_) => ("new_discuss", vec![discuss(chat?, roster)]),
+        EventBody::DiscussLost(_) => ("lose_discuss", vec![discuss(chat?, roster)]),
+        EventBody::MemberJoined(membership) => member_params(chat?, membership, roster, MemberNames::NEW)?,
+        EventBody::MemberLost(membership) => member_params(chat?, membership, roster, MemberNames::LOSE)?,
+        _ => return None,
+    };
+    Some(json!({ "post_type": "event", "event": name, "params": params }))
+}
+
+/// What the same happening is called in a group and in a discuss.
+struct MemberNames {
+    group: &'static str,
+    discuss: &'static str,
+}
+
+impl MemberNames {
+    const NEW: Self = Self { group: "new_group_member", discuss: "new_discuss_member" };
+    const LOSE: Self = Self { group: "lose_group_member", discuss: "lose_discuss_member" };
+}
+
+fn member_params(
+    chat: &Chat,
+    membership: &Membership,
+    roster: &Roster,
+    names: MemberNames,
+) -> Option<(&'static str, Vec<Value>)> {
+    match chat.kind {
+        ChatKind::Group => Some((names.group, vec![objects::member(&membership.who), group(chat, roster)])),
+        ChatKind::Discuss => {
+            Some((names.discuss, vec![objects::discuss_member(&membership.who), discuss(chat, roster)]))
+        }
+        _ => None,
+    }
+}
+
+/// The group of an event without its members, of which there may be thousands. One that is lost is known by the
+/// event only.
+fn group(chat: &Chat, roster: &Roster) -> Value {
+    match roster.groups.get(&chat.id) {
+        Some(group) => objects::group_basic(group),
+        None => {
+            let (id, name, attrs) = (chat.id.clone(), chat.name.clone(), chat.attrs.clone());
+            objects::group_basic(&Group { id, name, attrs, ..Group::default() })
+        }
+    }
+}
+
+fn discuss(chat: &Chat, roster: &Roster) -> Value {
+    match roster.discusses.get(&chat.id) {
+        Some(discuss) => objects::discuss_basic(discuss),
+        None => {
+            let (id, name, attrs) = (chat.id.clone(), chat.name.clone(), chat.attrs.clone());
+            objects::discuss_basic(&Discuss { id, name, attrs, ..Discuss::default() })
+        }
+    }
+}
+
+/// A report under construction.
+struct Fields(Map<String, Value>);
+
+impl Fields {
+    /// An empty text is left out.
+    fn put(&mut self, name: impl Into<String>, text: &str) {
+        if !text.is_empty() {
+            self.0.insert(name.into(), text.into());
+        }
+    }
+
+    fn put_person(&mut self, role: &str, person: &Person) {
+        self.put(role, person.display_name());
+        self.put(format!("{role}_id"), &person.id);
+        self.put(format!("{role}_uid"), person.uid.as_deref().unwrap_or_default());
+    }
+
+    fn put_group(&mut self, id: &str, name: &str, roster: &Roster) {
+        let known = roster.groups.get(id);
+        self.put("group", known.map_or(name, |group| &group.name));
+        self.put("group_id", id);
+        self.put("group_uid", known.and_then(|group| group.uid.as_deref()).unwrap_or_default());
+    }
+
+    fn put_discuss(&mut self, id: &str, name: &str, roster: &Roster) {
+        self.put("discuss", roster.discusses.get(id).map_or(name, |discuss| &discuss.name));
+        self.put("discuss_id", id);
+    }
+}
+
+fn message_report(event: &Event, chat: &Chat, message: &Message, roster: &Roster) -> Option<Value> {
+    let mut fields = Fields(Map::new());
+    let kind = match chat.kind {
+        ChatKind::Friend => "friend_message",
+        ChatKind::Group => "group_message",
+        ChatKind::Discuss => "discuss_message",
+        ChatKind::Temporary => "sess_message",
+        ChatKind::Other => return None,
+    };
+    let (post_type, class) = match message.class {
+        MessageClass::Recv => ("receive_message", "recv"),
+        MessageClass::Send => ("send_message", "send"),
+    };
+    fields.0.insert("post_type".into(), post_type.into());
+    fields.0.insert("type".into(), kind.into());
+    fields.0.insert("class".into(), class.into());
+    fields.0.insert("id".into(), message.id.clone().into());
+    fields.0.insert("time".into(), event.time.div_euclid(1000).to_string().into());
+    fields.0.insert("content".into(), message.text.clone().into());
+
+    fields.put_person("sender", &message.sender);
+    match (message.class, chat.kind) {
+        (MessageClass::Recv, _) => fields.put_person("receiver", &roster.user),
+        (MessageClass::Send, ChatKind::Friend | ChatKind::Temporary) => {
+            fields.put_person("receiver", &partner(chat, roster));
+        }
+        // What is said in a group has no one receiver.
+        (MessageClass::Send, _) => {}
+    }
+    match chat.kind {
+        ChatKind::Group => fields.put_group(&chat.id, &chat.name, roster),
+        ChatKind::Discuss => fields.put_discuss(&chat.id, &chat.name, roster),
+        ChatKind::Temporary => match met(chat) {
+            Some(("group", id)) => {
+                fields.put("via", "group");
+                fields.put_group(id, "", roster);
+            }
+            Some(("discuss", id)) => {
+                fields.put("via", "discuss");
+                fields.put_discuss(id, "", roster);
+            }
+            _ => {}
+        },
+        ChatKind::Friend | ChatKind::Other => {}
+    }
+    if message.class == MessageClass::Send {
+        let (from, source) = match message.source {
+            MessageSource::Api => ("api", "local"),
+            MessageSource::Script | MessageSource::Webhook => ("code", "local"),
+            MessageSource::Person | MessageSource::Other => ("none", "outer"),
+        };
+        fields.put("from", from);
+        fields.put("source", source);
+        fields.0.insert("code".into(), 0.into());
+        fields.put("msg", "发送成功");
+        fields.put("info", "发送正常");
+    }
+    Some(Value::Object(fields.0))
+}
+
+/// Where a stranger was met: `group` or `discuss`, and its id.
+fn met(chat: &Chat) -> Option<(&str, &str)> {
+    chat.via.as_deref()?.split_once('/')
+}
+
+/// The person on the other side of a chat of two.
+fn partner(chat: &Chat, roster: &Roster) -> Arc<Person> {
+    let known = match (chat.kind, met(chat)) {
+        (ChatKind::Friend, _) => roster.friends.get(&chat.id),
+        (_, Some(("group", id))) => roster.member(id, &chat.id),
+        (_, Some(("discuss", id))) => {
+            roster.discusses.get(id).and_then(|discuss| discuss.members.get(&chat.id))
+        }
+        _ => None,
+    };
+    known.cloned().unwrap_or_else(|| {
+        Arc::new(Person { id: chat.id.clone(), name: chat.name.clone(), ..Person::default() })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use mynah_model::Attrs;
+    use mynah_model::event::MembershipCause;
+    use mynah_model::message::Segment;
+    use mynah_model::names::Seq;
+
+    use super::*;
+
+    fn person(id: &str, uid: &str, name: &str) -> Person {
+        Person { id: id.into(), uid: Some(uid.into()), name: name.into(), ..Person::default() }
+    }
+
+    fn roster() -> Roster {
+        let group = Group {
+            id: "2617047292".into(),
+            uid: Some("67890".into()),
+            name: "PERL学习交流".into(),
+            members: [person("2372835507", "456789", "灰灰")].into_iter().collect(),
+            ..Group::default()
+        };
+        Roster {
+            user: Arc::new(person("4072574066", "123456", "小灰")),
+            friends: [Person { markname: Some("备注".into()), ..person("9", "90", "朋友") }]
+                .into_iter()
+                .collect(),
+            groups: [group].into_iter().collect(),
+            ..Roster::default()
+        }
+    }
+
+    fn event(kind: ChatKind, id: &str, via: Option<&str>, body: EventBody) -> Event {
+        Event {
+            seq: Seq(7),
+            account: "qq".parse().unwrap(),
+            network: "sim".into(),
+            self_id: "4072574066".into(),
+            time: 1_442_542_632_999,
+            received_at: 0,
+            cause: None,
+            depth: 0,
+            by_script: None,
+            chat: Some(Chat {
+                kind,
+                id: id.into(),
+                name: "名".into(),
+                via: via.map(Into::into),
+                attrs: Attrs::new(),
+            }),
+            body,
+            attrs: Attrs::new(),
+        }
+    }
+
+    fn message(class: MessageClass, sender: Person, source: MessageSource) -> Message {
+        Message {
+            id: "10856".into(),
+            sender,
+            segments: vec![Segment::text("测试一下")],
+            text: "测试一下".into(),
+            class,
+            source,
+            attrs: Attrs::new(),
+        }
+    }
+
+    #[test]
+    fn a_group_message_is_reported_as_in_the_documents() {
+        let received =
+            message(MessageClass::Recv, person("2372835507", "456789", "灰灰"), MessageSource::Person);
+        let event = event(ChatKind::Group, "2617047292", None, EventBody::MessageReceived(received));
+        assert_eq!(
+            of(&event, &roster()).unwrap(),
+            json!({
+                "time": "1442542632", "content": "测试一下", "class": "recv",
+                "sender": "灰灰", "sender_id": "2372835507", "sender_uid": "456789",
+                "receiver": "小灰", "receiver_id": "4072574066", "receiver_uid": "123456",
+                "group": "PERL学习交流", "group_id": "2617047292", "group_uid": "67890",
+                "id": "10856", "type": "group_message", "post_type": "receive_message",
+            })
+        );
+    }
+
+    #[test]
+    fn a_sent_message_says_to_whom_and_from_where() {
+        let sent = |source| {
+            let message = message(MessageClass::Send, Person::clone(&roster().user), source);
+            of(&event(ChatKind::Friend, "9", None, EventBody::MessageSent(message)), &roster()).unwrap()
+        };
+        let report = sent(MessageSource::Api);
+        for (field, expected) in [
+            ("post_type", "send_message"),
+            ("class", "send"),
+            ("type", "friend_message"),
+            ("sender", "小灰"),
+            ("receiver", "备注"),
+            ("receiver_id", "9"),
+            ("receiver_uid", "90"),
+            ("from", "api"),
+        ] {
+            assert_eq!(report[field], json!(expected), "{field}");
+        }
+        assert_eq!(sent(MessageSource::Script)["from"], json!("code"));
+        assert_eq!(sent(MessageSource::Person)["from"], json!("none"));
+    }
+
+    #[test]
+    fn a_stranger_is_reported_with_where_they_were_met() {
+        let sent = message(MessageClass::Send, Person::clone(&roster().user), MessageSource::Api);
+        let body = EventBody::MessageSent(sent);
+        let report =
+            of(&event(ChatKind::Temporary, "2372835507", Some("group/2617047292"), body), &roster()).unwrap();
+        assert_eq!(report["type"], json!("sess_message"));
+        assert_eq!(report["via"], json!("group"));
+        assert_eq!(report["group_uid"], json!("67890"));
+        assert_eq!(report["receiver"], json!("灰灰"));
+    }
+
+    #[test]
+    fn comings_and_goings_carry_their_objects() {
+        let membership =
+            || Membership { who: person("1", "10", "a"), by: None, cause: MembershipCause::Left };
+        for (kind, id, body, name, ids) in [
+            (
+                ChatKind::Group,
+                "2617047292",
+                EventBody::MemberJoined(membership()),
+                "new_group_member",
+                vec!["1", "2617047292"],
+            ),
+            (
+                ChatKind::Group,
+                "2617047292",
+                EventBody::MemberLost(membership()),
+                "lose_group_member",
+                vec!["1", "2617047292"],
+            ),
+            (
+                ChatKind::Discuss,
+                "6",
+                EventBody::MemberJoined(membership()),
+                "new_discuss_member",
+                vec!["1", "6"],
+            ),
+            (
+                ChatKind::Discuss,
+                "6",
+                EventBody::MemberLost(membership()),
+                "lose_discuss_member",
+                vec!["1", "6"],
+            ),
+            (ChatKind::Group, "77", EventBody::GroupLost(membership()), "lose_group", vec!["77"]),
+            (
+                ChatKind::Group,
+                "2617047292",
+                EventBody::GroupJoined(membership()),
+                "new_group",
+                vec!["2617047292"],
+            ),
+            (ChatKind::Discuss, "6", EventBody::DiscussJoined(membership()), "new_discuss", vec!["6"]),
+            (ChatKind::Discuss, "6", EventBody::DiscussLost(membership()), "lose_discuss", vec!["6"]),
+            (
+                ChatKind::Friend,
+                "1",
+                EventBody::FriendJoined { who: person("1", "10", "a") },
+                "new_friend",
+                vec!["1"],
+            ),
+            (
+                ChatKind::Friend,
+                "1",
+                EventBody::FriendLost { who: person("1", "10", "a") },
+                "lose_friend",
+                vec!["1"],
+            ),
+        ] {
+            let report = of(&event(kind, id, None, body), &roster()).unwrap();
+            assert_eq!(report["post_type"], json!("event"));
+            assert_eq!(report["event"], json!(name));
+            let params = report["params"].as_array().unwrap();
+            let found: Vec<_> = params.iter().map(|object| object["id"].as_str().unwrap()).collect();
+            assert_eq!(found, ids, "{name}");
+            assert!(params.iter().all(|object| object.get("member").is_none()), "{name}");
+        }
+        assert!(of(&event(ChatKind::Friend, "1", None, EventBody::Stopped), &roster()).is_none());
+    }
+}

@@ -81,6 +81,7 @@
 mod samples;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use mynah_model::action::{Action, ActionBody};
 use mynah_model::event::{Event, EventBody, EventKind};
@@ -200,4 +201,6 @@ impl HostServices for NoState {
     ) -> Result<Vec<(String, KvValue)>, ServiceError> {
         Ok(Vec::new())
     }
+
+    fn give_way(&mut self, _: Duration) {}
 }

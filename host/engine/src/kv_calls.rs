@@ -228,6 +228,7 @@ impl Sandbox {
 mod tests {
     use std::collections::BTreeMap;
     use std::sync::Arc;
+    use std::time::Duration;
 
     use mynah_model::Attrs;
     use mynah_model::event::{Event, EventBody};
@@ -267,6 +268,8 @@ mod tests {
                 .filter(|(key, _)| key.starts_with(prefix) && after.is_none_or(|after| key.as_str() > after));
             Ok(all.take(limit as usize).map(|(key, value)| (key.clone(), value.clone())).collect())
         }
+
+        fn give_way(&mut self, _: Duration) {}
     }
 
     /// A script that handles an event of this time, with what an earlier one left.

@@ -13,7 +13,7 @@ const MIB: usize = 1024 * KIB;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// CPU time for one event. 50 ms: a thousand times what a rule needs, and still no delay that a person
-    /// notices in another chat. Checked at every [`TICK`], so it is exact to about 5 ms.
+    /// notices in another chat. Checked at every [`TICK`], so it is exact to about 2 ms.
     pub deadline: Duration,
     /// CPU time to start a component and ask it what it is. 2 s: an interpreter in a debug build takes a
     /// large part of a second, and this is off the event path.
@@ -79,9 +79,9 @@ impl Default for Limits {
 /// a twentieth of a core is still heard; one that waits for longer is stuck.
 pub const WALL_FACTOR: u32 = 20;
 
-/// How often the ticker looks for scripts that are past their deadline. 5 ms: a tenth of the default
-/// deadline; 200 wake-ups a second are not measurable.
-pub const TICK: Duration = Duration::from_millis(5);
+/// How often running scripts look at the time, and give way to others if they have run for long. 2 ms: a hundred times what
+/// a rule takes, and short enough that sixteen scripts which spin are out of the way within half a deadline.
+pub const TICK: Duration = Duration::from_millis(2);
 
 /// Bytes of native stack that a script's calls may use. 512 KiB: a quarter of a thread's default stack.
 pub const STACK: usize = 512 * KIB;

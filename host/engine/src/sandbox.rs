@@ -1,7 +1,7 @@
 //! What a store holds besides the script's memory: the call it is in, and what bounds it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mynah_model::clock::UnixMs;
 use mynah_model::event::Event;
@@ -35,6 +35,8 @@ pub(crate) struct Sandbox {
     host_calls_left: usize,
     deadline: Duration,
     watch: Stopwatch,
+    /// Time in which the call was made to wait for others.
+    gave_way: Duration,
     meter: Meter,
 }
 
@@ -64,6 +66,7 @@ impl Sandbox {
             host_calls_left: limits.host_calls,
             deadline,
             watch: Stopwatch::start(),
+            gave_way: Duration::ZERO,
             meter: Meter::new(limits),
         }
     }
@@ -76,6 +79,7 @@ impl Sandbox {
         self.host_calls_left = self.limits.host_calls;
         self.deadline = self.limits.deadline;
         self.watch = Stopwatch::start();
+        self.gave_way = Duration::ZERO;
     }
 
     /// A store for this sandbox that keeps its limits. What runs in it must run on the calling thread, now:
@@ -87,7 +91,7 @@ impl Sandbox {
         store.set_max_component_handles(handles);
         store.limiter(|sandbox| &mut sandbox.meter);
         store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(|context| context.data().check_deadline());
+        store.epoch_deadline_callback(|mut context| context.data_mut().check_deadline());
         store
     }
 
@@ -127,17 +131,22 @@ impl Sandbox {
         self.turn.as_ref().map_or(0, |turn| turn.time)
     }
 
-    fn check_deadline(&self) -> wasmtime::Result<UpdateDeadline> {
+    fn check_deadline(&mut self) -> wasmtime::Result<UpdateDeadline> {
         let cpu = self.watch.cpu();
         if cpu >= self.deadline {
             let text = format!("the script used {} of CPU time; it may use {}", ms(cpu), ms(self.deadline));
             return Err(Stop::error(Code::LimitDeadline, text));
         }
         let wall = self.deadline.saturating_mul(WALL_FACTOR);
-        if self.watch.wall() >= wall {
+        if self.watch.wall().saturating_sub(self.gave_way) >= wall {
             let text =
                 format!("the script did not answer within {} (it had {} of CPU time)", ms(wall), ms(cpu));
             return Err(Stop::error(Code::LimitDeadline, text));
+        }
+        if let Some(turn) = &mut self.turn {
+            let began = Instant::now();
+            turn.services.give_way(cpu);
+            self.gave_way += began.elapsed();
         }
         Ok(UpdateDeadline::Continue(1))
     }

@@ -2,6 +2,7 @@
 //! knows no store.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use mynah_model::clock::UnixMs;
 use mynah_model::roster::Roster;
@@ -62,6 +63,10 @@ pub trait HostServices: Send {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Vec<(String, KvValue)>, ServiceError>;
+
+    /// Called on the script's thread at every [`limits::TICK`](crate::limits::TICK) while it runs, with the CPU time that it
+    /// has used. May wait, so that others get the CPU first: the wait does not count against the script.
+    fn give_way(&mut self, cpu: Duration);
 }
 
 /// What one call is given besides the event.

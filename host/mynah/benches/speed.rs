@@ -14,6 +14,7 @@
 use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mynah::guest_build::GuestBuild;
 use mynah_engine::{
@@ -358,4 +359,6 @@ impl HostServices for NoState {
     ) -> Result<Vec<(String, KvValue)>, ServiceError> {
         Ok(Vec::new())
     }
+
+    fn give_way(&mut self, _: Duration) {}
 }

@@ -26,9 +26,10 @@ use crate::outbox::Outbox;
 use crate::record::{ActionRecord, CallRecord, Handled, Records};
 use crate::rules::{LiveScript, Rules};
 use crate::scheduler::Pace;
-use crate::state::{CallState, SharedReader, StateView, Uncommitted};
+use crate::state::{CallState, SharedReader, StateView, Turns, Uncommitted};
 use crate::timers::{HeldTimers, Timers};
 use crate::waiting::Waiting;
+use crate::workers::Worker;
 
 /// Everything that handling an event needs. One for the host, shared by its workers.
 pub(crate) struct Handling {
@@ -67,8 +68,8 @@ struct Decision<'a> {
 }
 
 impl Handling {
-    /// Handles an event: on return it is decided and queued for the store. `reader` is the worker's own.
-    pub(crate) fn handle(&self, event: &Arc<Event>, reader: &SharedReader) -> Pace {
+    /// Handles an event: on return it is decided and queued for the store.
+    pub(crate) fn handle(&self, event: &Arc<Event>, worker: &Worker) -> Pace {
         let Some(account) = self.accounts.get(event.account.as_str()) else {
             // An event from before the account was taken out of the configuration: there is nobody to act on it.
             self.store.write(Batch::from(vec![handled(event, self.waiting.now(), "[]".to_owned())]), |_| {});
@@ -79,8 +80,9 @@ impl Handling {
         let (called, order) = loop {
             // The last run holds the order of shared state from the beginning, so that it cannot be disturbed.
             let early = (runs == limits::SHARED_RETRIES).then(|| self.uncommitted.shared_order.lock());
-            let called = self.call_all(&rules, event, &account, reader);
-            match self.validate(&called, reader, early) {
+            let turns = early.is_none().then_some(&worker.turns);
+            let called = self.call_all(&rules, event, &account, &worker.reader, turns);
+            match self.validate(&called, &worker.reader, early) {
                 Ok(order) => break (called, order),
                 Err(Conflict) => {
                     runs += 1;
@@ -101,14 +103,15 @@ impl Handling {
         event: &Event,
         account: &Account,
         reader: &SharedReader,
+        turns: Option<&Turns>,
     ) -> Vec<Called> {
         let roster = account.roster();
         let address = event.address();
         let mut called = Vec::new();
         let mut spent = Duration::ZERO;
         for live in rules.route(event) {
-            let view =
-                StateView::new(self.uncommitted.clone(), reader.clone(), live.script.name.clone(), &address);
+            let (uncommitted, script) = (self.uncommitted.clone(), live.script.name.clone());
+            let view = StateView::new(uncommitted, reader.clone(), script, &address, turns.cloned());
             let state = view.call();
             let report = if spent > limits::CHAIN_DEADLINE {
                 let most = limits::CHAIN_DEADLINE.as_millis();

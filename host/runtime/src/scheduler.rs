@@ -4,9 +4,11 @@
 //! one chat are handled in order, one at a time, by whichever worker is free, and no chat holds up another.
 //! Queues are bounded and never drop: who brings events waits for room.
 //!
-//! Two things keep slow scripts from starving the rest. A worker that is busy for longer than
-//! [`limits::STUCK_AFTER`] does not count as a worker: a spare thread may take its place. And a chat whose last
-//! event hit a deadline waits in the slow lane, of which only a part of the workers serve at a time.
+//! Three things keep slow scripts from starving the rest. A worker that is busy for longer than
+//! [`limits::STUCK_AFTER`] does not count as a worker: a spare thread may take its place. A script that has used
+//! [`limits::SLICE`] of CPU time goes on only when it is its turn, with as many others at a time as half of the workers:
+//! the rest of the machine is for those that took the places. And a chat whose last event hit a deadline waits in the slow
+//! lane, of which only half of the workers serve at a time.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -49,6 +51,8 @@ struct Busy {
     since: Instant,
     stuck: bool,
     slow: bool,
+    /// Whether it is one of those whose turn it is.
+    turn: bool,
 }
 
 #[derive(Default)]
@@ -65,6 +69,9 @@ struct State {
     abandoned: bool,
     /// Events taken since one of the slow lane was.
     since_slow: u64,
+    /// Threads whose scripts have run for long and wait for their turn, in the order in which they began to.
+    giving_way: VecDeque<usize>,
+    turns: usize,
 }
 
 /// How many threads serve so many workers: the workers themselves and the spare ones. All of them may be inside a script
@@ -79,6 +86,7 @@ pub struct Scheduler {
     threads: usize,
     state: Mutex<State>,
     work: Condvar,
+    turn: Condvar,
     room: Notify,
     idle: Notify,
 }
@@ -94,6 +102,7 @@ impl Scheduler {
             threads,
             state: Mutex::new(state),
             work: Condvar::new(),
+            turn: Condvar::new(),
             room: Notify::new(),
             idle: Notify::new(),
         }
@@ -161,7 +170,7 @@ impl Scheduler {
         if state.working >= self.workers {
             return None;
         }
-        let slow_lane_free = state.slow_running < self.workers.div_ceil(2);
+        let slow_lane_free = state.slow_running < self.half();
         let slow_turn = slow_lane_free && state.since_slow >= limits::SLOW_TURN && !state.slow.is_empty();
         let ready = if slow_turn { None } else { state.ready.pop_front() };
         let (address, slow) = match ready {
@@ -177,7 +186,7 @@ impl Scheduler {
         state.working += 1;
         state.slow_running += usize::from(slow);
         if let Some(busy) = state.busy.get_mut(thread) {
-            *busy = Some(Busy { since: Instant::now(), stuck: false, slow });
+            *busy = Some(Busy { since: Instant::now(), stuck: false, slow, turn: false });
         }
         if state.room_waiters > 0 {
             state.room_waiters = 0;
@@ -189,17 +198,24 @@ impl Scheduler {
         Some(Work { event, address, thread })
     }
 
-    /// The event of this work is handled: the chat's next one may be. Whether the thread had been taken for stuck.
-    pub fn done(&self, work: Work, pace: Pace) -> bool {
+    /// Half of the workers: so many serve what is slow at a time.
+    fn half(&self) -> usize {
+        self.workers.div_ceil(2)
+    }
+
+    /// The event of this work is handled: the chat's next one may be.
+    pub fn done(&self, work: Work, pace: Pace) {
         let mut state = self.state.lock();
         let state = &mut *state;
-        let mut was_stuck = false;
         if let Some(busy) = state.busy.get_mut(work.thread).and_then(Option::take) {
-            was_stuck = busy.stuck;
             state.working -= usize::from(!busy.stuck);
             state.slow_running -= usize::from(busy.slow);
+            if busy.turn {
+                state.turns -= 1;
+                self.turn.notify_all();
+            }
         }
-        let Some(chat) = state.chats.get_mut(&work.address) else { return was_stuck };
+        let Some(chat) = state.chats.get_mut(&work.address) else { return };
         chat.running = false;
         chat.slow = pace == Pace::Slow;
         if chat.events.is_empty() {
@@ -216,21 +232,43 @@ impl Scheduler {
         if state.closed {
             self.work.notify_all();
         }
-        was_stuck
     }
 
-    /// Looks for stuck workers; called every [`limits::STUCK_TICK`]. Tells of each thread that is newly found so, while
-    /// it cannot finish its event: nobody else has its number yet.
-    pub fn tick(&self, mut found: impl FnMut(usize)) {
+    /// Called by a thread whose script has run for long: waits until it is its turn. While it waits, and from then on, a
+    /// spare thread may take its place.
+    pub fn give_way(&self, thread: usize) {
+        let mut state = self.state.lock();
+        let Some(busy) = state.busy.get_mut(thread).and_then(Option::as_mut) else { return };
+        if busy.turn {
+            return;
+        }
+        if !std::mem::replace(&mut busy.stuck, true) {
+            state.working -= 1;
+            self.work.notify_one();
+        }
+        state.giving_way.push_back(thread);
+        while state.turns >= self.half() || state.giving_way.front() != Some(&thread) {
+            self.turn.wait(&mut state);
+        }
+        state.giving_way.pop_front();
+        state.turns += 1;
+        if let Some(busy) = state.busy.get_mut(thread).and_then(Option::as_mut) {
+            busy.turn = true;
+        }
+        if state.turns < self.half() {
+            self.turn.notify_all();
+        }
+    }
+
+    /// Looks for stuck workers; called every [`limits::STUCK_TICK`].
+    pub fn tick(&self) {
         let mut state = self.state.lock();
         let now = Instant::now();
         let mut stuck = 0;
-        for (thread, busy) in state.busy.iter_mut().enumerate() {
-            let Some(busy) = busy else { continue };
+        for busy in state.busy.iter_mut().flatten() {
             if !busy.stuck && now.duration_since(busy.since) > limits::STUCK_AFTER {
                 busy.stuck = true;
                 stuck += 1;
-                found(thread);
             }
         }
         state.working -= stuck;
@@ -350,9 +388,7 @@ mod tests {
         assert!(scheduler.take(&mut scheduler.state.lock(), 2).is_none(), "both workers are busy");
         let long_ago = Instant::now() - limits::STUCK_AFTER * 2;
         scheduler.state.lock().busy.iter_mut().flatten().for_each(|busy| busy.since = long_ago);
-        let mut stuck = Vec::new();
-        scheduler.tick(|thread| stuck.push(thread));
-        assert_eq!(stuck, [0, 1]);
+        scheduler.tick();
         let c = scheduler.next(2).unwrap();
         assert_eq!(c.event.chat.as_ref().unwrap().id, "c");
         for slow in [a, b] {
@@ -366,6 +402,32 @@ mod tests {
         assert!(scheduler.take(&mut scheduler.state.lock(), 0).is_none(), "one worker serves the slow lane");
         scheduler.done(slow, Pace::Slow);
         assert!(scheduler.next(0).is_some());
+    }
+
+    #[test]
+    fn long_runners_go_on_one_after_the_other_and_others_take_their_places() {
+        let scheduler = Scheduler::new(2);
+        for chat in ["a", "b", "c", "d"] {
+            scheduler.push(event(chat, 1));
+        }
+        let (a, b) = (scheduler.next(0).unwrap(), scheduler.next(1).unwrap());
+        assert!(scheduler.take(&mut scheduler.state.lock(), 2).is_none(), "both workers are busy");
+        scheduler.give_way(0);
+        let c = scheduler.next(2).unwrap();
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| scheduler.give_way(1));
+            let d = scheduler.next(3).unwrap();
+            for other in [c, d] {
+                scheduler.done(other, Pace::Normal);
+            }
+            assert!(!second.is_finished(), "the first one runs still");
+            scheduler.give_way(0);
+            scheduler.done(a, Pace::Slow);
+            second.join().unwrap();
+        });
+        scheduler.done(b, Pace::Slow);
+        let state = scheduler.state.lock();
+        assert_eq!((state.turns, state.working, state.giving_way.len()), (0, 0, 0));
     }
 
     #[test]

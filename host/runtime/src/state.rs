@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mynah_engine::{HostServices, KvRefusal, KvScope, KvValue, ServiceError};
 use mynah_model::address::Address;
@@ -11,6 +12,9 @@ use mynah_model::clock::UnixMs;
 use mynah_model::names::ScriptName;
 use mynah_store::{KvRow, Reader, SHARED_SCOPE, Write};
 use parking_lot::Mutex;
+
+use crate::limits;
+use crate::scheduler::Scheduler;
 
 /// The time for reading rows whether they have expired or not: the engine decides that, by the event's time.
 const EVER: UnixMs = UnixMs::MIN;
@@ -34,6 +38,13 @@ pub(crate) struct Uncommitted {
 
 /// The store as one worker reads it.
 pub(crate) type SharedReader = Arc<Mutex<Reader>>;
+
+/// A worker's place among those whose scripts run for long.
+#[derive(Clone)]
+pub(crate) struct Turns {
+    pub(crate) scheduler: Arc<Scheduler>,
+    pub(crate) thread: usize,
+}
 
 /// What one call wrote, and what it read of shared state.
 #[derive(Default)]
@@ -60,17 +71,20 @@ pub(crate) struct StateView {
     script: ScriptName,
     chat: Arc<str>,
     call: Arc<Mutex<CallState>>,
+    turns: Option<Turns>,
 }
 
 impl StateView {
+    /// With no `turns` the call gives way to nobody: it holds what others wait for.
     pub(crate) fn new(
         uncommitted: Arc<Uncommitted>,
         reader: SharedReader,
         script: ScriptName,
         address: &Address,
+        turns: Option<Turns>,
     ) -> Self {
         let chat = address.to_string().into();
-        Self { uncommitted, reader, script, chat, call: Arc::default() }
+        Self { uncommitted, reader, script, chat, call: Arc::default(), turns }
     }
 
     /// What the call does is seen through this, also after the view is gone.
@@ -132,6 +146,14 @@ impl HostServices for StateView {
             });
         }
         Ok(found)
+    }
+
+    fn give_way(&mut self, cpu: Duration) {
+        if let Some(Turns { scheduler, thread }) = &self.turns
+            && cpu >= limits::SLICE
+        {
+            scheduler.give_way(*thread);
+        }
     }
 }
 
@@ -290,7 +312,7 @@ mod tests {
         let reader: SharedReader = Arc::new(Mutex::new(store.reader().unwrap()));
         let (script, address) = ("a".parse().unwrap(), "sim/group/1".parse::<Address>().unwrap());
         let uncommitted = Arc::new(Uncommitted::default());
-        let mut view = StateView::new(uncommitted.clone(), reader, script, &address);
+        let mut view = StateView::new(uncommitted.clone(), reader, script, &address, None);
         for key in ["m", "p1", "p2", "q"] {
             view.kv_put(KvScope::Chat, key, Some(KvValue { value: key.into(), expires_at: None })).unwrap();
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use mynah_engine::{
     CallContext, CallReport, Engine, EngineConfig, HostServices, ImportGrants, InstancePolicy, KvRefusal,
@@ -163,4 +164,6 @@ impl HostServices for Store {
         });
         Ok(all.take(limit as usize).map(|((_, key), value)| (key.clone(), value.clone())).collect())
     }
+
+    fn give_way(&mut self, _: Duration) {}
 }

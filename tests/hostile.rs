@@ -110,10 +110,10 @@ async fn sixteen_spinners_do_not_delay_sixteen_well_behaved_chats_past_the_deadl
     let of = |delays: &[Duration], percent: usize| delays[(delays.len() - 1) * percent / 100];
     println!("pongs alone:              p50 {:?}, p99 {:?}", of(&alone, 50), of(&alone, 99));
     println!("pongs beside 16 spinners: p50 {:?}, p99 {:?}", of(&beside, 50), of(&beside, 99));
-    // Other tests share this machine, so what is compared comes from the same minute: most pongs are not even one
-    // deadline later than the slowest ones were without spinners.
+    // Other tests share this machine, so what is compared comes from the same minute: nine pongs in ten are not even one
+    // deadline later than the slowest ones were without spinners. The benchmark `speed` shows all of them.
     let deadline = Duration::from_millis(50);
-    assert!(of(&beside, 50) <= of(&alone, 99) + deadline, "{:?} > {:?}", of(&beside, 50), of(&alone, 99));
+    assert!(of(&beside, 90) <= of(&alone, 99) + deadline, "{:?} > {:?}", of(&beside, 90), of(&alone, 99));
 }
 
 /// How long twenty answers take in each of sixteen chats at a time, shortest first.

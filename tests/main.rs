@@ -21,5 +21,6 @@ mod kill;
 mod loops;
 mod moderation;
 mod new_script;
+mod operator;
 mod reload;
 mod timers;

@@ -105,6 +105,13 @@ impl Session {
         after.split_whitespace().next().unwrap().to_owned()
     }
 
+    /// The most bytes of memory that it ever held: the resident set's high-water mark.
+    pub(crate) fn peak_memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches("kB").trim().parse::<usize>().unwrap() * 1024
+    }
+
     /// Tells it to end, as `kill` and service managers do.
     pub(crate) fn terminate(&self) {
         let id = self.child.id().to_string();

@@ -14,7 +14,7 @@
 use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mynah::guest_build::GuestBuild;
 use mynah_engine::{
@@ -39,6 +39,13 @@ const CALLS: usize = 2_000;
 const NATIVE_CALLS: usize = 200_000;
 const DISPATCHED: usize = 6_400;
 
+/// Hosts that are started for the delay beside spinning scripts: the breaker ends the spinning on each.
+const HOSTS: usize = 5;
+
+/// Chats that are talked in beside as many others whose script spins, and how often.
+const NEIGHBOURS: usize = 16;
+const PINGS: usize = 20;
+
 /// Chats in which somebody talks at the same time, each waiting for its message to be journalled.
 const CHATS: usize = 64;
 
@@ -61,6 +68,7 @@ fn main() {
     sandbox("50 keywords, none found", TALK, &test_guests::keywords(), &engine, &keywords);
     crowd(&engine, &ping, &welcome);
     dispatch(&engine, &ping);
+    neighbours(&engine);
 }
 
 /// The same source as native code, in an instance that stays, and in one made for the event.
@@ -112,26 +120,11 @@ fn crowd(engine: &Engine, ping: &Arc<Release>, welcome: &Arc<Release>) {
 fn dispatch(engine: &Engine, ping: &Arc<Release>) {
     let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let data = tempfile::tempdir().unwrap();
-    let scripts = data.path().join("scripts.d");
-    std::fs::create_dir(&scripts).unwrap();
-    std::fs::copy(component(Source::Package("ping")), scripts.join("ping.wasm")).unwrap();
-    let (store, recovery) = Store::open(&data.path().join("mynah.db"), Durability::Process).unwrap();
-    let clock = Arc::new(SystemClock);
-    let config = HostConfig {
-        scripts: ScriptSources { dir: Some(scripts), ..ScriptSources::default() },
-        accounts: vec![AccountSetup {
-            name: "sim".parse().unwrap(),
-            api: ApiKind::Openqq,
-            network: Sim::new(SimConfig { roster: many_groups(), ..SimConfig::default() }, clock.clone()),
-        }],
-        ..HostConfig::default()
-    };
     let fresh = script("fresh", ping, InstancePolicy::Fresh);
     let event = event("/ping");
     tokio.block_on(async {
-        let host = Host::start(config, engine.clone(), store, recovery, clock).unwrap();
+        let host = start(engine, data.path(), &[Source::Package("ping")]).await;
         let account = host.account("sim").unwrap();
-        account.watch_state().wait_for(|state| *state == AccountState::Running).await.unwrap();
         let chats: Vec<_> = account.roster().groups.iter().map(|group| group.id.clone()).collect();
         let (mut alone, mut whole) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
@@ -162,6 +155,104 @@ fn dispatch(engine: &Engine, ping: &Arc<Release>) {
         print_line("whole dispatch of /ping, with the store", &[("sandbox", alone), ("dispatch", whole)]);
         host.shutdown().await;
     });
+}
+
+/// How long a pong takes on the wall, in chats beside others in which a script spins until it is cut off.
+fn neighbours(engine: &Engine) {
+    let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let (mut alone, mut beside) = (Vec::new(), Vec::new());
+    for _ in 0..HOSTS {
+        let data = tempfile::tempdir().unwrap();
+        tokio.block_on(async {
+            let host =
+                start(engine, data.path(), &[Source::Package("ping"), Source::Guest("guest-hostile")]).await;
+            alone.push(pongs(&host).await);
+            let spinners: Vec<_> = (NEIGHBOURS..2 * NEIGHBOURS)
+                .map(|chat| {
+                    let host = host.clone();
+                    tokio::spawn(async move {
+                        let account = host.account("sim").unwrap();
+                        for _ in 0..5 {
+                            let said = Say::group(chat.to_string(), "alice", "loop");
+                            account.sim().unwrap().say(said).await.unwrap();
+                        }
+                    })
+                })
+                .collect();
+            beside.push(pongs(&host).await);
+            for spinner in spinners {
+                spinner.await.unwrap();
+            }
+            host.settled().await.unwrap();
+            assert!(host.scripts().iter().any(|script| script.faults > 0), "the spinners did spin");
+            host.shutdown().await;
+        });
+    }
+    let at = |rounds: &[Vec<f64>], percent: usize| -> Vec<f64> {
+        rounds.iter().map(|round| round[(round.len() - 1) * percent / 100]).collect()
+    };
+    for percent in [50, 99] {
+        let name = format!("pong beside {NEIGHBOURS} spinners, wall, p{percent}");
+        print_line(&name, &[("alone", at(&alone, percent)), ("beside", at(&beside, percent))]);
+    }
+}
+
+/// Microseconds from saying `/ping` to the event of the pong, in several chats at a time; shortest first.
+async fn pongs(host: &Host) -> Vec<f64> {
+    let chats: Vec<_> = (0..NEIGHBOURS)
+        .map(|chat| {
+            let host = host.clone();
+            tokio::spawn(async move {
+                let (account, chat) = (host.account("sim").unwrap(), chat.to_string());
+                let mut delays = Vec::new();
+                for _ in 0..PINGS {
+                    let mut events = host.subscribe();
+                    let began = Instant::now();
+                    account.sim().unwrap().say(Say::group(&chat, "alice", "/ping")).await.unwrap();
+                    loop {
+                        let event = events.recv().await.unwrap();
+                        let here = event.chat.as_ref().is_some_and(|of| of.id == chat);
+                        if here && event.body.message().is_some_and(|message| message.text == "pong") {
+                            break;
+                        }
+                    }
+                    delays.push(began.elapsed().as_secs_f64() * 1e6);
+                }
+                delays
+            })
+        })
+        .collect();
+    let mut delays = Vec::new();
+    for chat in chats {
+        delays.extend(chat.await.unwrap());
+    }
+    delays.sort_by(f64::total_cmp);
+    delays
+}
+
+/// A host whose account is running, with a store on disk and these scripts.
+async fn start(engine: &Engine, data: &Path, scripts: &[Source]) -> Host {
+    let dir = data.join("scripts.d");
+    std::fs::create_dir(&dir).unwrap();
+    for script in scripts {
+        let (Source::Package(name) | Source::Guest(name)) = script;
+        std::fs::copy(component(*script), dir.join(format!("{name}.wasm"))).unwrap();
+    }
+    let (store, recovery) = Store::open(&data.join("mynah.db"), Durability::Process).unwrap();
+    let clock = Arc::new(SystemClock);
+    let config = HostConfig {
+        scripts: ScriptSources { dir: Some(dir), ..ScriptSources::default() },
+        accounts: vec![AccountSetup {
+            name: "sim".parse().unwrap(),
+            api: ApiKind::Openqq,
+            network: Sim::new(SimConfig { roster: many_groups(), ..SimConfig::default() }, clock.clone()),
+        }],
+        ..HostConfig::default()
+    };
+    let host = Host::start(config, engine.clone(), store, recovery, clock).unwrap();
+    let account = host.account("sim").unwrap();
+    account.watch_state().wait_for(|state| *state == AccountState::Running).await.unwrap();
+    host
 }
 
 fn many_groups() -> Roster {

@@ -15,6 +15,7 @@ mod support;
 mod cases;
 mod cli;
 mod dev;
+mod full_disk;
 mod hostile;
 mod invariants;
 mod kill;

@@ -13,8 +13,9 @@ use mynah_model::event::Event;
 use mynah_model::names::ActNumber;
 use mynah_model::refusal::{Code, Refusal};
 use mynah_networks::network::Receipt;
-use mynah_store::{Batch, Store, Write};
+use mynah_store::{Batch, Line, Store, StoreError, Write};
 use parking_lot::{Mutex, MutexGuard};
+use tokio::runtime::Handle;
 
 use crate::account::Account;
 use crate::accounts::Accounts;
@@ -25,7 +26,7 @@ use crate::limits;
 use crate::outbox::Outbox;
 use crate::record::{ActionRecord, CallRecord, Handled, Records};
 use crate::rules::{LiveScript, Rules};
-use crate::scheduler::Pace;
+use crate::scheduler::{Pace, Scheduler};
 use crate::state::{CallState, SharedReader, StateView, Turns, Uncommitted};
 use crate::timers::{HeldTimers, Timers};
 use crate::waiting::Waiting;
@@ -42,6 +43,8 @@ pub(crate) struct Handling {
     pub(crate) timers: Arc<Timers>,
     pub(crate) records: Arc<Records>,
     pub(crate) waiting: Waiting,
+    pub(crate) scheduler: Arc<Scheduler>,
+    pub(crate) tasks: Handle,
     pub(crate) max_action_age_ms: i64,
     pub(crate) budgets: Budgets,
     pub(crate) acts: AtomicU64,
@@ -178,6 +181,7 @@ impl Handling {
         let address = event.address();
         let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
         let mut decision = Decision::default();
+        let lines = lines(&address, &called);
         for called in called {
             self.decide_call(event, &address, account, called, ticket, now, &mut decision);
         }
@@ -197,8 +201,15 @@ impl Handling {
         }
         let (uncommitted, outbox, records) =
             (self.uncommitted.clone(), self.outbox.clone(), self.records.clone());
-        let (acts, told, seq) = (decision.acts, decision.told, event.seq);
-        self.store.write(Batch::from(decision.writes), move |result| {
+        let (acts, told, event) = (decision.acts, decision.told, event.clone());
+        let again = Again {
+            scheduler: self.scheduler.clone(),
+            store: self.store.clone(),
+            tasks: self.tasks.clone(),
+            address,
+            lines: lines.clone(),
+        };
+        self.store.write(Batch::from(decision.writes).in_lines(lines), move |result| {
             uncommitted.settle(&keys, ticket);
             match result {
                 Ok(()) => {
@@ -207,8 +218,9 @@ impl Handling {
                     outbox.deliver(acts);
                 }
                 Err(error) => {
-                    tracing::error!(%seq, %error, "a decision could not be kept: the event is handled again after a restart");
+                    tracing::error!(seq = %event.seq, %error, "a decision could not be kept");
                     outbox.forget(&acts);
+                    again.handle(event, &error);
                 }
             }
         });
@@ -371,6 +383,46 @@ impl Handling {
             tell_result: true,
             decided_at: now,
             expires_at: now,
+        }
+    }
+}
+
+/// The lines that a decision stands in: what comes later in its chat, or in state that it shares with other chats, may
+/// rest on what it writes.
+fn lines(address: &Address, called: &[Called]) -> Vec<Line> {
+    let shared = called.iter().filter(|called| called.state.lock().touches_shared());
+    let shared = shared.map(|called| Line::from(format!("shared:{}", called.live.script.name)));
+    std::iter::once(Line::from(address.to_string())).chain(shared).collect()
+}
+
+/// What it takes to handle an event again whose decision could not be kept.
+struct Again {
+    scheduler: Arc<Scheduler>,
+    store: Store,
+    tasks: Handle,
+    address: Address,
+    lines: Vec<Line>,
+}
+
+impl Again {
+    /// Has the event handled again in a while, before all others of its chat. One that is not in the journal is let go:
+    /// whoever reported it was told so.
+    fn handle(self, event: Arc<Event>, error: &StoreError) {
+        let known = !matches!(error, StoreError::NotWaiting { .. });
+        if self.scheduler.give_back(&self.address, known.then_some(event)) {
+            let tasks = self.tasks.clone();
+            tasks.spawn(self.resume());
+        }
+    }
+
+    async fn resume(self) {
+        tokio::time::sleep(limits::KEEP_AGAIN).await;
+        while self.scheduler.is_running(&self.address) {
+            tokio::time::sleep(limits::SETTLE_POLL).await;
+        }
+        // All that was decided in these lines has failed by the time that this is committed, and was given back.
+        if self.store.write_durable(Batch::mending(self.lines)).await.is_ok() {
+            self.scheduler.resume(&self.address);
         }
     }
 }

@@ -202,6 +202,8 @@ impl Host {
             timers: timers.clone(),
             records: records.clone(),
             waiting: waiting.clone(),
+            scheduler: scheduler.clone(),
+            tasks: tasks.clone(),
             max_action_age_ms: i64::try_from(config.max_action_age.as_millis()).unwrap_or(i64::MAX),
             budgets: Budgets::default(),
             acts: AtomicU64::new(recovery.last_act.0),

@@ -44,6 +44,10 @@ struct Chat {
     events: VecDeque<Arc<Event>>,
     running: bool,
     slow: bool,
+    /// Nothing of it is handled before [`Scheduler::resume`].
+    held: bool,
+    /// What was handled and must be handled again, before all others.
+    returned: VecDeque<Arc<Event>>,
 }
 
 #[derive(Clone, Copy)]
@@ -218,11 +222,13 @@ impl Scheduler {
         let Some(chat) = state.chats.get_mut(&work.address) else { return };
         chat.running = false;
         chat.slow = pace == Pace::Slow;
-        if chat.events.is_empty() {
+        if chat.events.is_empty() && !chat.held {
             state.chats.remove(&work.address);
             if state.chats.is_empty() {
                 self.idle.notify_waiters();
             }
+        } else if chat.held {
+            return;
         } else if chat.slow {
             state.slow.push_back(work.address);
         } else {
@@ -231,6 +237,50 @@ impl Scheduler {
         self.work.notify_one();
         if state.closed {
             self.work.notify_all();
+        }
+    }
+
+    /// What was decided on an event could not be kept: it is to be handled again, before all others of its chat, which
+    /// rests until [`Scheduler::resume`]. With no event the chat rests as well. Whether it did not rest before.
+    ///
+    /// Called in the order of the events.
+    pub fn give_back(&self, address: &Address, event: Option<Arc<Event>>) -> bool {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        if state.abandoned {
+            return false;
+        }
+        state.waiting += usize::from(event.is_some());
+        let chat = state.chats.entry(Arc::new(address.clone())).or_default();
+        chat.returned.extend(event);
+        let first = !std::mem::replace(&mut chat.held, true);
+        state.ready.retain(|ready| **ready != *address);
+        state.slow.retain(|slow| **slow != *address);
+        first
+    }
+
+    /// Whether an event of this chat is being handled.
+    pub fn is_running(&self, address: &Address) -> bool {
+        self.state.lock().chats.get(address).is_some_and(|chat| chat.running)
+    }
+
+    /// Ends the rest of a chat: what was given back is handled again, then what came meanwhile.
+    pub fn resume(&self, address: &Address) {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        let Some((address, mut chat)) = state.chats.remove_entry(address) else { return };
+        chat.held = false;
+        while let Some(event) = chat.returned.pop_back() {
+            chat.events.push_front(event);
+        }
+        if chat.running {
+            state.chats.insert(address, chat);
+        } else if !chat.events.is_empty() {
+            state.chats.insert(address.clone(), chat);
+            state.ready.push_back(address);
+            self.work.notify_one();
+        } else if state.chats.is_empty() {
+            self.idle.notify_waiters();
         }
     }
 
@@ -310,6 +360,8 @@ impl Scheduler {
         state.slow.clear();
         state.chats.retain(|_, chat| {
             chat.events.clear();
+            chat.returned.clear();
+            chat.held = false;
             chat.running
         });
         if state.chats.is_empty() {
@@ -464,6 +516,43 @@ mod tests {
         let work = scheduler.next(0).unwrap();
         scheduler.done(work, Pace::Normal);
         waiting.await.unwrap();
+    }
+
+    #[test]
+    fn what_could_not_be_kept_is_handled_again_before_what_came_after_it() {
+        let scheduler = Scheduler::new(1);
+        for seq in 1..=4 {
+            scheduler.push(event("a", seq));
+        }
+        let mut decided = Vec::new();
+        for _ in 0..2 {
+            let work = scheduler.next(0).unwrap();
+            decided.push(work.event.clone());
+            scheduler.done(work, Pace::Normal);
+        }
+        let third = scheduler.next(0).unwrap();
+        let address = event("a", 1).address();
+        let rests: Vec<_> =
+            decided.into_iter().map(|event| scheduler.give_back(&address, Some(event))).collect();
+        assert_eq!(rests, [true, false]);
+        scheduler.push(event("b", 5));
+        assert!(scheduler.is_running(&address) && !scheduler.is_idle());
+        assert!(!scheduler.give_back(&address, Some(third.event.clone())));
+        scheduler.done(third, Pace::Normal);
+        let other = scheduler.next(0).unwrap();
+        assert_eq!(other.event.seq, Seq(5), "other chats go on");
+        scheduler.done(other, Pace::Normal);
+        assert!(scheduler.take(&mut scheduler.state.lock(), 0).is_none());
+        scheduler.resume(&address);
+        for seq in 1..=4 {
+            let work = scheduler.next(0).unwrap();
+            assert_eq!(work.event.seq, Seq(seq));
+            scheduler.done(work, Pace::Normal);
+        }
+        assert!(scheduler.is_idle() && scheduler.waiting() == 0);
+        assert!(scheduler.give_back(&address, None));
+        scheduler.resume(&address);
+        assert!(scheduler.is_idle());
     }
 
     #[test]

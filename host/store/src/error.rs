@@ -106,6 +106,9 @@ pub enum StoreError {
         #[source]
         source: Arc<io::Error>,
     },
+    /// A batch before it in its line was not written.
+    #[error("something before it was not recorded")]
+    Behind,
     /// The store was closed before this was done.
     #[error("the store is closed")]
     Closed,

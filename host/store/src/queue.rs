@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::batch::EncodedBatch;
+use crate::batch::{EncodedBatch, Line};
 use crate::error::StoreError;
 use crate::limits::{GROUP_BATCHES, GROUP_BYTES};
 
@@ -16,6 +16,10 @@ pub(crate) type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 pub(crate) struct Job {
     /// The batch, or why it cannot be written: even then it is completed in its turn.
     pub(crate) batch: Result<EncodedBatch, StoreError>,
+    /// The lines it stands in.
+    pub(crate) lines: Vec<Line>,
+    /// Whether it mends them.
+    pub(crate) mends: bool,
     pub(crate) done: Done,
 }
 

@@ -46,7 +46,8 @@ impl Durability {
 ///   is committed together.
 /// - A batch's completion runs after its commit, so what it reports is durable, and before the completions
 ///   of later batches.
-/// - A batch that cannot be written fails alone. The writer goes on after any error.
+/// - A batch that cannot be written fails alone, but for those behind it in its [lines](Batch). The writer goes on after
+///   any error.
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Inner>,
@@ -104,7 +105,8 @@ impl Store {
     /// `done` runs on the writer's thread after the commit, once, whatever happens; nothing is written while
     /// it runs. On a closed store it runs at once, on this thread.
     pub fn write(&self, batch: Batch, done: impl FnOnce(Result<(), StoreError>) + Send + 'static) {
-        let job = Job { batch: EncodedBatch::new(batch), done: Box::new(done) };
+        let (writes, lines, mends) = batch.into_parts();
+        let job = Job { batch: EncodedBatch::new(writes), lines, mends, done: Box::new(done) };
         if let Err(job) = self.inner.queue.push(job) {
             (job.done)(Err(StoreError::Closed));
         }

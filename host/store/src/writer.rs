@@ -1,9 +1,10 @@
 //! The thread that writes: takes what is queued, commits it together, tells everybody how it went.
 
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use crate::batch::EncodedBatch;
+use crate::batch::{EncodedBatch, Line};
 use crate::claim::Claim;
 use crate::error::StoreError;
 use crate::limits::LOCK_TRIES;
@@ -13,8 +14,9 @@ use crate::tables::Tables;
 /// Writes until the queue is closed and empty. The claim on the file is let go of last.
 pub(crate) fn run(mut tables: Tables, queue: Arc<Queue>, claim: Claim) {
     let leftover = Leftover(&queue);
+    let mut lines = Lines::default();
     while let Some(group) = queue.take() {
-        let results = commit(&mut tables, &group);
+        let results = commit(&mut tables, &mut lines, &group);
         for (job, result) in group.into_iter().zip(results) {
             queue.completed();
             complete(job.done, result);
@@ -44,10 +46,41 @@ fn complete(done: Done, result: Result<(), StoreError>) {
     }
 }
 
+/// The lines in which something was not written.
+#[derive(Default, Clone)]
+struct Lines(HashSet<Line>);
+
+impl Lines {
+    /// Whether a job may be written at its turn.
+    fn admit(&mut self, job: &Job) -> Result<(), StoreError> {
+        if job.mends {
+            self.0.retain(|line| !job.lines.contains(line));
+        }
+        match job.lines.iter().any(|line| self.0.contains(line)) {
+            true => Err(StoreError::Behind),
+            false => Ok(()),
+        }
+    }
+
+    /// Notes how a job ended.
+    fn ended(&mut self, job: &Job, result: &Result<(), StoreError>) {
+        if result.is_err() {
+            self.0.extend(job.lines.iter().cloned());
+        }
+    }
+}
+
 /// Commits a group in one transaction; if that does not work, each batch in its own, so that a batch that
 /// cannot be written fails alone. One result for each job.
-fn commit(tables: &mut Tables, group: &[Job]) -> Vec<Result<(), StoreError>> {
-    let writable: Vec<_> = group.iter().filter_map(|job| job.batch.as_ref().ok()).collect();
+fn commit(tables: &mut Tables, lines: &mut Lines, group: &[Job]) -> Vec<Result<(), StoreError>> {
+    // What would be written if nothing fails.
+    let mut hoped = lines.clone();
+    let mut writable = Vec::with_capacity(group.len());
+    for job in group {
+        let batch = hoped.admit(job).and_then(|()| job.batch.as_ref().map_err(StoreError::clone));
+        hoped.ended(job, &batch.as_ref().map(|_| ()).map_err(StoreError::clone));
+        writable.extend(batch);
+    }
     let together = transaction(tables, &writable);
     if let Err(error) = &together {
         tracing::warn!(%error, source = source(error), batches = writable.len(), "a commit failed");
@@ -56,10 +89,14 @@ fn commit(tables: &mut Tables, group: &[Job]) -> Vec<Result<(), StoreError>> {
         Err(StoreError::Busy { .. }) | Ok(()) => false,
         Err(_) => writable.len() > 1,
     };
-    let result = |job: &Job| match &job.batch {
-        Err(error) => Err(error.clone()),
-        Ok(batch) if alone => transaction(tables, &[batch]),
-        Ok(_) => together.clone(),
+    let result = |job: &Job| {
+        let result = lines.admit(job).and_then(|()| match &job.batch {
+            Err(error) => Err(error.clone()),
+            Ok(batch) if alone => transaction(tables, &[batch]),
+            Ok(_) => together.clone(),
+        });
+        lines.ended(job, &result);
+        result
     };
     group.iter().map(result).collect()
 }

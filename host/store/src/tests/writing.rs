@@ -149,3 +149,48 @@ async fn waiting_for_a_write_is_waiting_for_its_commit() {
     let error = store.write_durable(handled(2).into()).await.unwrap_err();
     assert_eq!(error.to_string(), "event 2 does not wait: it is not in the journal, or was handled before");
 }
+
+#[test]
+fn what_is_behind_something_that_was_not_written_is_refused_until_its_line_is_mended() {
+    let store = temporary();
+    let results = Arc::new(Mutex::new(Vec::new()));
+    let push = |batch: Batch| {
+        let results = Arc::clone(&results);
+        store.write(batch, move |result| results.lock().unwrap().push(result));
+    };
+    let in_line = |write: Write, lines: &[&str]| {
+        Batch::from(write).in_lines(lines.iter().map(|line| (*line).into()).collect())
+    };
+    // In one group, and in groups that follow each other.
+    for together in [true, false] {
+        let go = hold(&store);
+        if !together {
+            go.send(()).unwrap();
+        }
+        push(in_line(handled(77), &["chat a", "shared"]));
+        push(in_line(put("a", "first", "no"), &["chat a"]));
+        push(in_line(put("a", "second", "no"), &["chat b", "shared"]));
+        push(in_line(put("a", "third", "yes"), &["chat c"]));
+        push(Batch::mending(vec!["chat a".into(), "shared".into()]));
+        push(in_line(put("a", "fourth", "yes"), &["chat a", "shared"]));
+        push(in_line(put("a", "fifth", "no"), &["chat b"]));
+        push(Batch::mending(vec!["chat b".into()]));
+        push(in_line(put("a", "sixth", "yes"), &["chat b"]));
+        // Held up once more, the writer would wait for ever.
+        if together {
+            go.send(()).unwrap();
+        }
+        write(&store, Batch::new()).unwrap();
+        let ended: Vec<_> = results.lock().unwrap().drain(..).map(|result| result.is_ok()).collect();
+        assert_eq!(ended, [false, false, false, true, true, true, false, true, true], "together: {together}");
+        for (key, expected) in [
+            ("first", None),
+            ("second", None),
+            ("third", Some("yes")),
+            ("fourth", Some("yes")),
+            ("fifth", None),
+        ] {
+            assert_eq!(value(&store, "a", key).as_deref(), expected, "{key}");
+        }
+    }
+}

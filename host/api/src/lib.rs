@@ -12,12 +12,14 @@
 //! - `body`, `params`, `jsonp`: reading a request strictly, wrapping an answer
 //! - `feed`: events in order, from the journal and then as they happen
 //! - `call`, `answer`: a call of a compatible API, from its request to its answer
-//! - `targets`: whom a call means
+//! - `targets`: whom a call means; `search`: look-ups by any attribute
+//! - [`objects`]: users, friends, groups as JSON, by tables of fields and types
+//! - `sending`, `outcome`: having the host do something, and what became of it in the APIs' words
 //! - `check_event`: events by long polling
 //! - `client`: get_client_info, stop_client: the account as a running program
 //! - `report`: events in the shape of the API that their account is served through
 //! - [`openqq`]: the paths under `/openqq`
-//! - `openwx`: the paths under `/openwx`
+//! - [`openwx`]: the paths under `/openwx`
 //! - [`admin`]: the paths under `/api/v1`, and `/healthz`, `/readyz`
 //! - `problem`: how the administration says no
 
@@ -41,11 +43,15 @@ mod client;
 mod feed;
 mod guard;
 mod jsonp;
+pub mod objects;
 pub mod openqq;
-mod openwx;
+pub mod openwx;
+mod outcome;
 mod params;
 mod problem;
 mod report;
+mod search;
+mod sending;
 mod server;
 pub mod settings;
 mod state;

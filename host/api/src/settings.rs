@@ -30,6 +30,8 @@ pub struct ApiSettings {
     pub body_time: Duration,
     /// How many `async` sends may be under way at once; 503 above it.
     pub async_sends: usize,
+    /// How many `consult` calls may wait for their answer at once; 503 above it. Each of them looks at every event.
+    pub consults: usize,
 }
 
 impl Default for ApiSettings {
@@ -46,6 +48,7 @@ impl Default for ApiSettings {
             body_limit: 1 << 20,
             body_time: Duration::from_secs(30),
             async_sends: 256,
+            consults: 256,
         }
     }
 }
@@ -66,6 +69,18 @@ pub(crate) const PARAMETERS: usize = 256;
 
 /// The most members that one call may name: more than QQ's largest group has.
 pub(crate) const MEMBERS: usize = 5_000;
+
+/// How long `consult` waits for a reply if the call does not say, as the original does.
+pub(crate) const CONSULT_WAIT: Duration = Duration::from_secs(30);
+
+/// The longest time that a `consult` call may ask for, in seconds: proxies give up on an answer before that.
+pub(crate) const CONSULT_SECONDS: std::ops::RangeInclusive<u64> = 1..=600;
+
+/// How many messages of one `id=@all` are handed to the network at once.
+pub(crate) const BROADCAST_AT_ONCE: usize = 16;
+
+/// How long the answer to `id=@all` waits for all the messages to be sent. They are sent to the last one anyway.
+pub(crate) const BROADCAST_WAIT: Duration = Duration::from_secs(3);
 
 /// How many events are read from the journal at once while a reader catches up.
 pub(crate) const JOURNAL_PAGE: u32 = 256;

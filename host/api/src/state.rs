@@ -20,6 +20,8 @@ pub(crate) struct Api {
     pub(crate) mailboxes: Arc<Mailboxes>,
     /// Room for sends that nobody waits for.
     pub(crate) async_sends: Arc<Semaphore>,
+    /// Room for `consult` calls that wait for a reply.
+    pub(crate) consults: Arc<Semaphore>,
     delivery: AbortHandle,
 }
 
@@ -31,6 +33,7 @@ impl Api {
         let delivery = tokio::spawn(check_event::deliver(host.clone(), Arc::clone(&mailboxes), feed));
         Arc::new(Self {
             async_sends: Arc::new(Semaphore::new(settings.async_sends)),
+            consults: Arc::new(Semaphore::new(settings.consults)),
             host,
             settings,
             mailboxes,
@@ -47,12 +50,9 @@ impl Api {
     ) -> ActOutcome {
         let (host, account) = (self.host.clone(), Arc::clone(account));
         let acting = tokio::spawn(async move { host.act(&account, target, body, Actor::Api).await });
-        acting.await.unwrap_or_else(|error| ActOutcome {
-            number: None,
-            outcome: Outcome::Unknown,
-            code: Code::HttpUnavailable.as_str().to_owned(),
-            text: format!("the host gave up on it: {error}"),
-            message_id: None,
+        acting.await.unwrap_or_else(|error| {
+            let text = format!("the host gave up on it: {error}");
+            ActOutcome::none(Outcome::Unknown, Code::HttpUnavailable.as_str(), text)
         })
     }
 }

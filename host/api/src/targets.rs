@@ -1,5 +1,6 @@
 //! Whom a call means: the friend, group, discuss or member that its parameters name.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use mynah_model::roster::{Discuss, Group, Person, Table};
@@ -127,6 +128,27 @@ impl Missed {
     }
 }
 
+/// The one row of a table that something holds for.
+pub(crate) fn one<T>(table: &Table<T>, holds: impl Fn(&T) -> bool) -> Result<&Arc<T>, Missed> {
+    let mut matches = table.iter().filter(|row| holds(row));
+    match (matches.next(), matches.count()) {
+        (None, _) => Err(Missed::NotFound),
+        (Some(row), 0) => Ok(row),
+        (Some(_), others) => Err(Missed::Ambiguous(others + 1)),
+    }
+}
+
+/// The items of a comma list, without the spaces around them; empty ones and repeats are left out.
+pub(crate) fn items(list: &str) -> Vec<&str> {
+    let mut seen = HashSet::new();
+    list.split(',').map(str::trim).filter(|item| !item.is_empty() && seen.insert(*item)).collect()
+}
+
+/// What a caller named, as an answer shows it.
+pub(crate) fn shown(given: &str) -> String {
+    given.chars().take(128).collect()
+}
+
 /// What the parameters of a call say of a target. All of it must hold.
 #[derive(Debug, Default)]
 pub(crate) struct Selector<'a> {
@@ -158,12 +180,7 @@ impl<'a> Selector<'a> {
         if self.is_empty() {
             return Err(Missed::NotFound);
         }
-        let mut matches = table.iter().filter(|row| self.holds_for(row.as_ref()));
-        match (matches.next(), matches.count()) {
-            (None, _) => Err(Missed::NotFound),
-            (Some(row), 0) => Ok(row),
-            (Some(_), others) => Err(Missed::Ambiguous(others + 1)),
-        }
+        one(table, |row| self.holds_for(row))
     }
 
     fn holds_for(&self, row: &impl Named) -> bool {

@@ -115,7 +115,7 @@ impl Reader<'_> {
             wire::ActionBody::AnswerRequest(it) => {
                 let request_id = self.text(at("request-id"), it.request_id)?;
                 let text = self.optional(at("text"), it.text)?;
-                (None, ActionBody::AnswerRequest { request_id, approve: it.approve, text })
+                (None, ActionBody::AnswerRequest { request_id, from: None, approve: it.approve, text })
             }
             wire::ActionBody::Schedule(it) => {
                 let when = self.when(place, it.when)?;

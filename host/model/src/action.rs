@@ -119,10 +119,37 @@ pub enum ActionBody {
     AnswerRequest {
         /// The request's id.
         request_id: String,
+        /// Whose request it must be; `None` if the id is enough.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<String>,
         /// Yes or no.
         approve: bool,
         /// What to say about it.
         text: Option<String>,
+    },
+    /// Make a group of the account and some friends. It is done in no chat.
+    CreateGroup {
+        /// The friends' ids.
+        friends: Vec<String>,
+        /// Its name; `None` leaves it without one.
+        name: Option<String>,
+    },
+    /// Set the name that the account uses for somebody: a friend, in the chat with them, or a member of a group.
+    SetMarkname {
+        /// The member's id; `None` in the chat with a friend.
+        member: Option<String>,
+        /// The new mark name; empty removes it.
+        markname: String,
+    },
+    /// Keep a chat on top of the account's list of chats, or end that.
+    Stick {
+        /// Whether to keep it there or to end it.
+        on: bool,
+    },
+    /// Ask somebody who is met in a group to be a friend: the target is the temporary chat with them.
+    MakeFriend {
+        /// What to say about it; may be empty.
+        text: String,
     },
     /// Set a timer.
     Schedule {
@@ -164,8 +191,9 @@ pub enum ActionBody {
 }
 
 impl ActionBody {
-    /// The name of each action that a grant can name, in the order of the contract.
-    pub const NAMES: [&'static str; 17] = [
+    /// The name of each action that a grant can name: those of the contract in its order, then those that only the
+    /// API asks for so far.
+    pub const NAMES: [&'static str; 21] = [
         "reply",
         "send",
         "send-media",
@@ -183,6 +211,10 @@ impl ActionBody {
         "fetch",
         "stop",
         "other",
+        "create-group",
+        "set-markname",
+        "stick",
+        "make-friend",
     ];
 
     /// The action's name: what a grant names.
@@ -200,6 +232,10 @@ impl ActionBody {
             Self::SetGroupName { .. } => "set-group-name",
             Self::Invite { .. } => "invite",
             Self::AnswerRequest { .. } => "answer-request",
+            Self::CreateGroup { .. } => "create-group",
+            Self::SetMarkname { .. } => "set-markname",
+            Self::Stick { .. } => "stick",
+            Self::MakeFriend { .. } => "make-friend",
             Self::Schedule { .. } => "schedule",
             Self::Cancel { .. } => "cancel",
             Self::Fetch { .. } => "fetch",
@@ -289,7 +325,7 @@ pub struct Act {
     pub number: ActNumber,
     /// The account that acts.
     pub account: AccountName,
-    /// Where; for an answer to a request, the chat of the request or `None`.
+    /// Where; for an answer to a request, the chat of the request or `None`; `None` for a new group.
     pub target: Option<Target>,
     /// What to do.
     pub body: ActionBody,

@@ -40,10 +40,12 @@ impl Roster {
         if self.groups.get(&chat.id).is_some() {
             return false;
         }
+        let role = membership.who.role.unwrap_or(Role::Member);
         self.groups.put(Group {
             id: chat.id.clone(),
             name: chat.name.clone(),
-            role: membership.who.role.or(Some(Role::Member)),
+            owner_id: (role == Role::Owner).then(|| membership.who.id.clone()),
+            role: Some(role),
             members: [membership.who.clone()].into_iter().collect(),
             attrs: chat.attrs.clone(),
             ..Group::default()
@@ -155,6 +157,7 @@ impl Roster {
                     "markname" => group.markname.clone_from(&change.new),
                     other => set_attr(&mut group.attrs, other, change),
                 }
+                forget_shown_name(&mut group.attrs, change);
                 true
             }),
             (PropertyOwner::Discuss, Some(chat)) => self.edit_discuss(&chat.id, |discuss| {
@@ -204,7 +207,7 @@ impl Roster {
 fn set_property(person: &mut Person, change: &PropertyChange) {
     match change.property.as_str() {
         "name" => person.name = change.new.clone().unwrap_or_default(),
-        "markname" => person.markname.clone_from(&change.new),
+        "markname" => person.markname = change.new.clone().filter(|markname| !markname.is_empty()),
         "card" => person.card = change.new.clone().filter(|card| !card.is_empty()),
         "role" => {
             person.role = match change.new.as_deref() {
@@ -214,6 +217,15 @@ fn set_property(person: &mut Person, change: &PropertyChange) {
             };
         }
         other => set_attr(&mut person.attrs, other, change),
+    }
+    forget_shown_name(&mut person.attrs, change);
+}
+
+/// Web WeChat says under what name it shows somebody. That is out of date when one of the names it is chosen from
+/// is another one.
+fn forget_shown_name(attrs: &mut crate::Attrs, change: &PropertyChange) {
+    if matches!(change.property.as_str(), "name" | "markname" | "card") {
+        attrs.remove("displayname");
     }
 }
 
@@ -268,6 +280,37 @@ mod tests {
         let unknown = Membership { who: person("z"), by: None, cause: MembershipCause::Left };
         assert!(roster().after(Some(&chat()), &EventBody::MemberLost(unknown), 0).is_none());
         assert!(roster().after(None, &EventBody::Stopped, 0).is_none());
+    }
+
+    #[test]
+    fn a_new_name_ends_the_one_that_the_network_showed() {
+        let mut friend = person("a");
+        friend.attrs.insert("displayname".into(), "old".into());
+        let roster = Roster { friends: [friend].into_iter().collect(), ..roster() };
+        let change = |property: &str| {
+            EventBody::PropertyChanged(PropertyChange {
+                owner: PropertyOwner::Friend,
+                who: Some(person("a")),
+                property: property.into(),
+                old: None,
+                new: Some("new".into()),
+            })
+        };
+        let moved = roster.after(None, &change("city"), 0).unwrap();
+        assert!(moved.friends.get("a").unwrap().attrs.contains_key("displayname"));
+        let marked = moved.after(None, &change("markname"), 0).unwrap();
+        let friend = marked.friends.get("a").unwrap();
+        assert_eq!((friend.markname.as_deref(), friend.attrs.get("displayname")), (Some("new"), None));
+    }
+
+    #[test]
+    fn whoever_makes_a_group_owns_it() {
+        let own = Person { role: Some(Role::Owner), ..person("me") };
+        let membership = Membership { who: own, by: None, cause: MembershipCause::Joined };
+        let chat = Chat { id: "new".into(), ..chat() };
+        let after = roster().after(Some(&chat), &EventBody::GroupJoined(membership), 0).unwrap();
+        let group = after.groups.get("new").unwrap();
+        assert_eq!((group.owner_id.as_deref(), group.role), (Some("me"), Some(Role::Owner)));
     }
 
     #[test]

@@ -50,6 +50,8 @@ pub trait Network: Send + Sync + 'static {
 pub struct Receipt {
     /// The id of the message that was sent, if one was.
     pub message_id: Option<String>,
+    /// The id of the group that was made, if one was.
+    pub group_id: Option<String>,
 }
 
 /// Why a network did not do something.

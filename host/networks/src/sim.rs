@@ -9,6 +9,7 @@
 //! - `world`: what is true; `places` finds chats and people in it
 //! - `speech`, `mentions`, `messages`: saying something and taking it back
 //! - `moderation`: what members may do to each other; `comings`: who comes and goes
+//! - `requests`: who asks to come, and what they are answered; `founding`: groups that the account makes
 //! - `acts`: what the account does; `people`: the calls that make people act
 //! - `turns`: the order of changes and reports; `login`: from init to running
 //! - `builtin`: the default roster; `chance`, `chatter`: what comes from the seed
@@ -19,12 +20,14 @@ mod chance;
 mod chatter;
 mod comings;
 mod error;
+mod founding;
 mod login;
 mod mentions;
 mod messages;
 mod moderation;
 mod people;
 mod places;
+mod requests;
 mod speech;
 mod turns;
 mod world;
@@ -111,6 +114,11 @@ impl Sim {
         self.world.lock().roster.clone()
     }
 
+    /// Whether the account keeps a chat on top of its list of chats.
+    pub fn is_stuck(&self, chat: &ChatRef) -> bool {
+        self.world.lock().stuck.contains(chat)
+    }
+
     /// Waits for a chat's turn. The chat is found first, so that a chat that is not there makes nobody wait.
     async fn turn(&self, chat: &ChatRef) -> Result<Turn, SimError> {
         self.sink()?;
@@ -143,6 +151,13 @@ impl Sim {
     async fn act(&self, act: &Act) -> Result<Receipt, NetworkError> {
         if !acts::is_supported(&act.body) {
             return Err(acts::unsupported(act));
+        }
+        match &act.body {
+            ActionBody::CreateGroup { friends, name } => {
+                return self.create_group(act, friends, name.as_deref()).await;
+            }
+            ActionBody::AnswerRequest { .. } => return self.answer_request(act).await,
+            _ => {}
         }
         let Some(target) = &act.target else {
             return Err(NetworkError::Refused(format!("`{}` needs a chat", act.body.name())));

@@ -18,15 +18,22 @@ pub(crate) struct Ended {
     pub(crate) code: &'static str,
     pub(crate) text: String,
     pub(crate) message_id: Option<String>,
+    pub(crate) group_id: Option<String>,
 }
 
 impl Ended {
     pub(crate) fn done(receipt: Receipt) -> Self {
-        Self { outcome: Outcome::Done, code: "ok", text: String::new(), message_id: receipt.message_id }
+        let Receipt { message_id, group_id } = receipt;
+        Self { outcome: Outcome::Done, code: "ok", text: String::new(), message_id, group_id }
     }
 
     pub(crate) fn refused(outcome: Outcome, code: Code, text: &str) -> Self {
-        Self { outcome, code: code.as_str(), text: text.to_owned(), message_id: None }
+        Self { outcome, code: code.as_str(), text: text.to_owned(), message_id: None, group_id: None }
+    }
+
+    /// The store could not take it.
+    pub(crate) fn unkept(outcome: Outcome, text: &str) -> Self {
+        Self { outcome, code: "store.failed", text: text.to_owned(), message_id: None, group_id: None }
     }
 
     pub(crate) fn failed(error: &NetworkError) -> Self {

@@ -241,7 +241,10 @@ fn resolve_target(
             })),
             None if matches!(
                 body,
-                ActionBody::AnswerRequest { .. } | ActionBody::Other { .. } | ActionBody::Stop
+                ActionBody::AnswerRequest { .. }
+                    | ActionBody::CreateGroup { .. }
+                    | ActionBody::Other { .. }
+                    | ActionBody::Stop
             ) =>
             {
                 Ok(None)
@@ -316,6 +319,12 @@ fn check_content(body: &ActionBody) -> Result<(), Refusal> {
         ActionBody::AnswerRequest { request_id, .. } if request_id.is_empty() => {
             "`request-id` of an answer-request is empty"
         }
+        ActionBody::CreateGroup { friends, .. } if friends.is_empty() => {
+            "`friends` of a create-group is empty"
+        }
+        ActionBody::SetMarkname { member: Some(member), .. } if member.is_empty() => {
+            "`member` of a set-markname is empty"
+        }
         _ => return Ok(()),
     };
     Err(Refusal::new(Code::ActionInvalid, wrong))
@@ -335,7 +344,7 @@ fn take_budget(
         ActionBody::Shutup { members, .. }
         | ActionBody::Unshutup { members }
         | ActionBody::Kick { members, .. } => members.len(),
-        ActionBody::Invite { friends } => friends.len(),
+        ActionBody::Invite { friends } | ActionBody::CreateGroup { friends, .. } => friends.len(),
         _ => 1,
     };
     if budgets.take(script, kind, rate, count, occasion.now) {

@@ -113,6 +113,16 @@ pub struct ActOutcome {
     pub text: String,
     /// The id of the message that was sent, if one was.
     pub message_id: Option<String>,
+    /// The id of the group that was made, if one was.
+    pub group_id: Option<String>,
+}
+
+impl ActOutcome {
+    /// That of an action of which nothing came.
+    pub fn none(outcome: Outcome, code: impl Into<String>, text: impl Into<String>) -> Self {
+        let (code, text) = (code.into(), text.into());
+        Self { number: None, outcome, code, text, message_id: None, group_id: None }
+    }
 }
 
 struct Inner {
@@ -295,19 +305,12 @@ impl Host {
         let act = match verdict {
             Verdict::Granted(act) => act,
             Verdict::Refused(refusal) => {
-                let (outcome, code) = (outcome_of(refusal.code), refusal.code.to_string());
-                return ActOutcome { number: None, outcome, code, text: refusal.text, message_id: None };
+                return ActOutcome::none(outcome_of(refusal.code), refusal.code.as_str(), refusal.text);
             }
             Verdict::DryRun(_) | Verdict::Schedule { .. } | Verdict::Cancel { .. } | Verdict::Stop => {
                 let text = format!("`{name}` is for scripts only");
-                let code = mynah_model::refusal::Code::Unsupported.to_string();
-                return ActOutcome {
-                    number: None,
-                    outcome: Outcome::Unsupported,
-                    code,
-                    text,
-                    message_id: None,
-                };
+                let code = mynah_model::refusal::Code::Unsupported.as_str();
+                return ActOutcome::none(Outcome::Unsupported, code, text);
             }
         };
         let outbox = &self.inner.outbox;
@@ -332,12 +335,9 @@ impl Host {
                 delivery.forget(&[act]);
             }
         });
-        outcome.await.unwrap_or_else(|_| ActOutcome {
-            number: None,
-            outcome: Outcome::Unknown,
-            code: "host.stopping".to_owned(),
-            text: "the host stopped before the outcome was known".to_owned(),
-            message_id: None,
+        outcome.await.unwrap_or_else(|_| {
+            let text = "the host stopped before the outcome was known";
+            ActOutcome::none(Outcome::Unknown, "host.stopping", text)
         })
     }
 
@@ -377,6 +377,13 @@ impl Host {
         let name = account.name().clone();
         let rows = self.read(move |reader| reader.outbox_done(&name, 0, u32::MAX)).await?;
         Ok(rows.iter().map(|row| OutboxEntry::of(&row.act)).collect())
+    }
+
+    /// Where an account sent the message of this id, if that was one of its newest acts.
+    pub async fn sent_to(&self, account: &Account, message_id: &str) -> Result<Option<Target>, HostError> {
+        let (name, message_id) = (account.name().clone(), message_id.to_owned());
+        let row = self.read(move |reader| reader.outbox_sent(&name, &message_id, limits::SENT)).await?;
+        Ok(row.and_then(|row| row.act.target))
     }
 
     /// Puts a sim account back to the beginning: its roster as configured, its outbox empty.

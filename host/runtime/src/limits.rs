@@ -12,6 +12,10 @@ pub const TOTAL_QUEUE: usize = 65_536;
 /// they expire before that; more is a flood.
 pub const OUTBOX: usize = 10_000;
 
+/// Acts of one account among which a message that it sent is looked for. Messages can be taken back for two minutes,
+/// in which a network takes far fewer.
+pub const SENT: u32 = 10_000;
+
 /// How deep a chain of our own messages may go: a reply to a reply to a reply (design invariant 7).
 pub const LOOP_DEPTH: u32 = 3;
 

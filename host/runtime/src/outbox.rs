@@ -85,7 +85,7 @@ impl Outbox {
                 account.count_acts(-1);
             }
             let text = "the decision could not be kept in the store";
-            self.answer(act, Outcome::Failed, "store.failed", text, None);
+            self.answer(act, &Ended::unkept(Outcome::Failed, text));
         }
     }
 
@@ -271,29 +271,21 @@ impl Outbox {
                 Some(committed) => committed.await.unwrap_or(false),
                 None => true,
             };
-            if kept {
-                outbox.answer(&act, ended.outcome, ended.code, &ended.text, ended.message_id);
-            } else {
-                outbox.answer(
-                    &act,
-                    Outcome::Unknown,
-                    "store.failed",
-                    "what became of it could not be kept",
-                    None,
-                );
-            }
+            let unkept = || Ended::unkept(Outcome::Unknown, "what became of it could not be kept");
+            outbox.answer(&act, &if kept { ended } else { unkept() });
         }
     }
 
-    fn answer(&self, act: &Act, outcome: Outcome, code: &str, text: &str, message_id: Option<String>) {
+    fn answer(&self, act: &Act, ended: &Ended) {
         if let Some(caller) = self.callers.lock().remove(&act.number) {
             // A caller that went away wants no answer.
             let _ = caller.send(ActOutcome {
                 number: Some(act.number),
-                outcome,
-                code: code.to_owned(),
-                text: text.to_owned(),
-                message_id,
+                outcome: ended.outcome,
+                code: ended.code.to_owned(),
+                text: ended.text.clone(),
+                message_id: ended.message_id.clone(),
+                group_id: ended.group_id.clone(),
             });
         }
     }

@@ -77,6 +77,17 @@ impl OutboxEntry {
             ActionBody::SetGroupName { name } => text = Some(name.clone()),
             ActionBody::Invite { friends } => members = Some(friends.clone()),
             ActionBody::Recall { message_id } => text = Some(message_id.clone()),
+            ActionBody::CreateGroup { friends, name } => {
+                members = Some(friends.clone());
+                text.clone_from(name);
+            }
+            ActionBody::SetMarkname { member, markname } => {
+                members = member.clone().map(|member| vec![member]);
+                text = Some(markname.clone());
+            }
+            ActionBody::Stick { on } => text = Some(if *on { "on" } else { "off" }.to_owned()),
+            ActionBody::MakeFriend { text: verify } => text = Some(verify.clone()),
+            ActionBody::AnswerRequest { request_id, .. } => text = Some(request_id.clone()),
             _ => {}
         }
         Self {

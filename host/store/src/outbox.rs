@@ -119,6 +119,23 @@ impl Reader {
         self.all(sql, (account.as_str(), stored("place", after)?, limit), read_row)
     }
 
+    /// The act by which an account sent the message of this id, if it is among its newest `limit` that ended `done`.
+    pub fn outbox_sent(
+        &self,
+        account: &AccountName,
+        message_id: &str,
+        limit: u32,
+    ) -> Result<Option<OutboxRow>, StoreError> {
+        let sql = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM (SELECT * FROM outbox WHERE account = ?1 AND done_order IS NOT NULL
+                    ORDER BY done_order DESC LIMIT ?3)
+              WHERE message_id = ?2 LIMIT 1"
+        );
+        self.one(sql, (account.as_str(), message_id, limit), read_row)
+    }
+
     /// The acts that have not ended, in the order of their numbers.
     pub fn outbox_open(&self) -> Result<Vec<(Act, OutboxState)>, StoreError> {
         let sql = concat!("SELECT ", columns!(), " FROM outbox WHERE ended_at IS NULL ORDER BY number");

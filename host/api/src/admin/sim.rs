@@ -55,6 +55,9 @@ pub(super) struct JoinFields {
     member: Option<Id>,
     /// The name of somebody whom the account does not know yet.
     name: Option<String>,
+    /// They ask first, and say this about it: the account is told of a friend request or group request, and they come
+    /// when it says yes.
+    request: Option<String>,
 }
 
 /// Somebody goes: from a group or discuss, or a friend is one no longer. One of `friend`, `group`, `discuss` says
@@ -153,7 +156,7 @@ pub(super) async fn say(
     Ok(Json(SaidAnswer { seq: said.seq.0, message_id: said.message_id }))
 }
 
-/// Somebody comes into a group or discuss, or becomes a friend.
+/// Somebody comes into a group or discuss, or becomes a friend; or asks to.
 #[utoipa::path(
     post,
     path = "/api/v1/accounts/{name}/sim/join",
@@ -161,7 +164,7 @@ pub(super) async fn say(
     params(("name" = String, Path, description = "the account")),
     request_body = JoinFields,
     responses(
-        (status = 200, description = "they came", body = DoneAnswer),
+        (status = 200, description = "they came, or asked", body = DoneAnswer),
         (status = 400, description = "a field is wrong", body = Problem),
         (status = 404, description = "there is no such account or chat", body = Problem),
         (status = 409, description = "the network refused it, or the account is not on `sim`", body = Problem),
@@ -177,13 +180,22 @@ pub(super) async fn join(
     let chat = one_chat(fields.friend, fields.group, fields.discuss)?;
     wait_for_room(&api, &account, &chat).await?;
     let name = fields.name.as_deref();
-    let seq = match (chat.kind, fields.member) {
-        (ChatKind::Friend, None) => sim.befriend(&chat.id, name).await,
-        (ChatKind::Friend, Some(_)) => {
+    let seq = match (chat.kind, fields.member, fields.request) {
+        (ChatKind::Friend, None, None) => sim.befriend(&chat.id, name).await,
+        (ChatKind::Friend, None, Some(text)) => sim.friend_request(&chat.id, name, &text).await,
+        (ChatKind::Friend, Some(_), _) => {
             return Err(Failure::parameter("`member` has no place beside `friend`"));
         }
-        (_, Some(member)) => sim.join(&chat, &member.0, name).await,
-        (_, None) => return Err(Failure::parameter("`member` is missing: who comes?")),
+        (_, Some(member), None) => sim.join(&chat, &member.0, name).await,
+        (ChatKind::Group, Some(member), Some(text)) => {
+            sim.group_request(&chat.id, &member.0, name, &text).await
+        }
+        (_, Some(_), Some(_)) => {
+            return Err(Failure::parameter(
+                "`request` has no place here: nobody asks to come into a discuss",
+            ));
+        }
+        (_, None, _) => return Err(Failure::parameter("`member` is missing: who comes?")),
     };
     Ok(Json(DoneAnswer { seq: seq.map_err(refused)?.0 }))
 }

@@ -1,15 +1,12 @@
 //! get_* and search_*: what the account knows.
 
 use mynah_model::roster::Roster;
-use serde_json::Value;
 
 use super::objects;
 use crate::answer::Answer;
 use crate::params::Params;
+use crate::search::{attributes, found, has_all};
 use crate::targets::Named;
-
-/// Parameters that say how to answer and not what to look for.
-const NOT_ATTRIBUTES: [&str; 5] = ["client", "datatype", "callback", "key", "v"];
 
 const FRIEND_SPELLINGS: [(&str, &str); 3] = [("qq", "uid"), ("nick", "name"), ("gender", "sex")];
 
@@ -47,48 +44,22 @@ pub(super) fn discusses(roster: &Roster) -> Answer {
 
 pub(super) fn search_friend(roster: &Roster, params: &Params) -> Answer {
     let wanted = attributes(params, &FRIEND_SPELLINGS);
-    let matches = roster.friends.iter().filter(|row| has_all(&objects::friend(row), row.as_ref(), &wanted));
+    let matches =
+        roster.friends.iter().filter(|row| has_all(&objects::friend(row), row.displayname(), &wanted));
     found(matches.map(|friend| objects::friend(friend)))
 }
 
 pub(super) fn search_group(roster: &Roster, params: &Params) -> Answer {
     let wanted = attributes(params, &GROUP_SPELLINGS);
     let matches =
-        roster.groups.iter().filter(|row| has_all(&objects::group_basic(row), row.as_ref(), &wanted));
+        roster.groups.iter().filter(|row| has_all(&objects::group_basic(row), row.displayname(), &wanted));
     found(matches.map(|group| objects::group(group)))
-}
-
-fn found(objects: impl Iterator<Item = Value>) -> Answer {
-    let objects: Vec<Value> = objects.collect();
-    if objects.is_empty() { Answer::error(100, "object not found") } else { Answer::Json(objects.into()) }
-}
-
-/// The attributes that are asked for, by their v2 names.
-fn attributes<'a>(params: &'a Params, spellings: &[(&str, &'static str)]) -> Vec<(&'a str, &'a str)> {
-    let v2 = |given: &'a str| spellings.iter().find(|(v1, _)| *v1 == given).map_or(given, |(_, v2)| *v2);
-    params
-        .iter()
-        .filter(|(name, _)| !NOT_ATTRIBUTES.contains(name))
-        .map(|(name, value)| (v2(name), value))
-        .collect()
-}
-
-/// Whether an object has every attribute just so; an empty value matches an empty field. Nothing asked for
-/// matches nothing.
-fn has_all(object: &Value, named: &impl Named, wanted: &[(&str, &str)]) -> bool {
-    !wanted.is_empty()
-        && wanted.iter().all(|(name, value)| {
-            if *name == "displayname" {
-                return named.displayname() == *value;
-            }
-            object.get(name).and_then(objects::as_parameter).is_some_and(|text| text == *value)
-        })
 }
 
 #[cfg(test)]
 mod tests {
     use mynah_model::roster::{Group, Person};
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 

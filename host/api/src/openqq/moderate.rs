@@ -3,18 +3,16 @@
 //! Checked in this order: the group, the time, an empty list, each member; then the host and the network say
 //! whether the account may. If one member is not found, nothing is done to any.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use mynah_model::action::{ActionBody, Outcome, Target};
+use mynah_model::action::{ActionBody, Target};
 use mynah_model::address::ChatKind;
-use mynah_model::refusal::Code;
 use mynah_model::roster::{Group, Person, Roster};
-use serde_json::json;
 
-use super::send::is_busy;
 use crate::answer::Answer;
 use crate::call::Call;
+use crate::outcome;
 use crate::params::Params;
 use crate::settings::{MEMBERS, TimeUnit};
 use crate::targets::{self, Missed, Selector};
@@ -67,9 +65,7 @@ fn members(group: &Group, params: &Params) -> Result<Vec<String>, (i32, String)>
     let by_uid = || params.get("member_uid").or_else(|| params.get("member_qq")).map(|list| (list, true));
     let (list, is_uid) =
         params.get("member_id").map(|list| (list, false)).or_else(by_uid).unwrap_or(("", false));
-    let mut seen = HashSet::new();
-    let named: Vec<&str> =
-        list.split(',').map(str::trim).filter(|item| !item.is_empty() && seen.insert(*item)).collect();
+    let named = targets::items(list);
     if named.is_empty() {
         return Err((200, "member id empty".into()));
     }
@@ -92,8 +88,8 @@ fn members(group: &Group, params: &Params) -> Result<Vec<String>, (i32, String)>
         .into_iter()
         .map(|item| {
             find(item).map(|member| member.id.clone()).map_err(|missed| {
-                let shown: String = item.chars().take(64).collect();
-                missed.answer((100, &format!("member {shown} not found")), "group members")
+                let status = format!("member {} not found", targets::shown(item));
+                missed.answer((100, &status), "group members")
             })
         })
         .collect()
@@ -107,13 +103,7 @@ pub(super) async fn moderate(Call { api, account, .. }: &Call, asked: Asked) -> 
     };
     let action = body.name();
     let outcome = api.act(account, Some(target), body).await;
-    match outcome.outcome {
-        Outcome::Done => Answer::error(0, "success"),
-        Outcome::Unsupported => Answer::unsupported(account, action),
-        Outcome::Refused if is_busy(&outcome) => Answer::Busy(outcome.text),
-        Outcome::Refused if outcome.code == Code::AccountNotRunning.as_str() => Answer::not_running(account),
-        _ => Answer::Json(json!({ "code": 201, "status": "failure", "info": outcome.text })),
-    }
+    outcome::answer(account, action, &outcome)
 }
 
 #[cfg(test)]

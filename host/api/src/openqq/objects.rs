@@ -5,49 +5,10 @@
 //! numbers. The fields of the table always stand in an answer: text that is not known is empty, a number that
 //! is not known is null. What else a network tells of a person or group follows under its own name.
 
-use mynah_model::Attrs;
 use mynah_model::roster::{Discuss, Group, Person, Role, Roster};
 use serde_json::{Map, Value};
 
-/// The largest whole number that every JSON reader carries exactly: 2^53.
-const EXACT: u64 = 1 << 53;
-
-/// What JSON type a field is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum JsonType {
-    /// A string.
-    Text,
-    /// A number; a string if it is no whole number up to 2^53, null if it is not known.
-    Number,
-    /// A list of these objects.
-    List(&'static Object),
-}
-
-/// A field of an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Field {
-    /// Its name in v2 of the API.
-    pub name: &'static str,
-    /// Its type.
-    pub json: JsonType,
-}
-
-/// A kind of object.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Object {
-    /// What it is.
-    pub name: &'static str,
-    /// Its fields.
-    pub fields: &'static [Field],
-}
-
-const fn text(name: &'static str) -> Field {
-    Field { name, json: JsonType::Text }
-}
-
-const fn number(name: &'static str) -> Field {
-    Field { name, json: JsonType::Number }
-}
+use crate::objects::{Field, JsonType, Object, attributes, build, number, set, text};
 
 /// Every object of the API.
 pub static OBJECTS: [&Object; 6] = [&USER, &FRIEND, &GROUP, &MEMBER, &DISCUSS, &DISCUSS_MEMBER];
@@ -207,19 +168,6 @@ pub(crate) fn discuss_member(member: &Person) -> Value {
     build(&DISCUSS_MEMBER, person_fields(member))
 }
 
-/// A message id as the answers of send_* give it: a number if it is one that every reader carries exactly.
-pub(crate) fn message_id(id: Option<&str>) -> Value {
-    as_number(id.map_or(Value::Null, Value::from))
-}
-
-/// A scalar of an object as the text that a parameter would hold; `None` for lists and objects.
-pub(crate) fn as_parameter(value: &Value) -> Option<String> {
-    match value {
-        Value::Array(_) | Value::Object(_) => None,
-        scalar => Some(scalar_text(scalar)),
-    }
-}
-
 fn person_fields(person: &Person) -> Map<String, Value> {
     let mut known = attributes(&person.attrs);
     set(&mut known, "id", Some(person.id.as_str()));
@@ -251,17 +199,6 @@ fn discuss_fields(discuss: &Discuss) -> Map<String, Value> {
     known
 }
 
-fn attributes(attrs: &Attrs) -> Map<String, Value> {
-    attrs.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
-}
-
-/// A field of the model stands above an attribute of the same name.
-fn set(known: &mut Map<String, Value>, name: &str, value: Option<impl Into<String>>) {
-    if let Some(value) = value {
-        known.insert(name.to_owned(), Value::String(value.into()));
-    }
-}
-
 /// What the account is in a group, in the API's words.
 fn own_role(role: Role) -> &'static str {
     match role {
@@ -271,63 +208,16 @@ fn own_role(role: Role) -> &'static str {
     }
 }
 
-fn build(object: &Object, mut known: Map<String, Value>) -> Value {
-    for field in object.fields {
-        let value = known.remove(field.name);
-        let value = match field.json {
-            JsonType::Text => Value::String(value.as_ref().map(scalar_text).unwrap_or_default()),
-            JsonType::Number => as_number(value.unwrap_or_default()),
-            // Absent in the objects that leave their members out.
-            JsonType::List(_) => match value {
-                Some(list) => list,
-                None => continue,
-            },
-        };
-        known.insert(field.name.to_owned(), value);
-    }
-    Value::Object(known)
-}
-
-fn as_number(value: Value) -> Value {
-    let digits = scalar_text(&value);
-    match digits.parse::<u64>() {
-        Ok(number) if number <= EXACT && number.to_string() == digits => number.into(),
-        _ if digits.is_empty() => Value::Null,
-        _ => digits.into(),
-    }
-}
-
-fn scalar_text(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        Value::Bool(true) => "1".into(),
-        Value::Bool(false) => "0".into(),
-        other => other.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use mynah_model::Attrs;
     use serde_json::json;
 
     use super::*;
+    use crate::objects::follows;
 
     fn attrs(value: Value) -> Attrs {
         serde_json::from_value(value).unwrap()
-    }
-
-    /// What the table says of a value's type.
-    fn fits(value: &Value, json: JsonType) -> bool {
-        match json {
-            JsonType::Text => value.is_string(),
-            JsonType::Number => value.is_u64() || value.is_null() || value.is_string(),
-            JsonType::List(object) => value.as_array().unwrap().iter().all(|item| follows(item, object)),
-        }
-    }
-
-    fn follows(value: &Value, object: &Object) -> bool {
-        object.fields.iter().all(|field| value.get(field.name).is_none_or(|value| fits(value, field.json)))
     }
 
     #[test]
@@ -388,21 +278,5 @@ mod tests {
         assert_eq!(member(&person)["shutup_until"], json!("1500000060"));
         assert_eq!(member(&person)["role"], json!("admin"));
         assert_eq!(member(&person)["card"], json!("名片"));
-    }
-
-    #[test]
-    fn a_message_id_is_a_number_only_if_it_survives_as_one() {
-        for (id, expected) in [
-            (Some("23910327"), json!(23910327)),
-            (Some("9007199254740992"), json!(9007199254740992u64)),
-            (Some("9007199254740993"), json!("9007199254740993")),
-            (Some("-5"), json!("-5")),
-            (Some("007"), json!("007")),
-            (Some("abc"), json!("abc")),
-            (Some(""), Value::Null),
-            (None, Value::Null),
-        ] {
-            assert_eq!(message_id(id), expected, "{id:?}");
-        }
     }
 }

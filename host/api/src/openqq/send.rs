@@ -2,21 +2,17 @@
 //!
 //! First the target is looked for, then the content; nothing is sent unless both are there.
 
-use std::sync::Arc;
-
-use mynah_model::action::{ActionBody, Outcome, Target};
+use mynah_model::action::{ActionBody, Target};
 use mynah_model::address::ChatKind;
 use mynah_model::message::Segment;
-use mynah_model::refusal::Code;
 use mynah_model::roster::Roster;
-use mynah_runtime::{Account, ActOutcome};
 use serde_json::json;
 
-use super::objects;
 use crate::answer::Answer;
 use crate::call::Call;
 use crate::params::Params;
 use crate::targets::{self, Missed, Selector};
+use crate::{objects, sending};
 
 /// Where to, or the code and status that say why nowhere.
 pub(super) type Wanted = Result<Target, (i32, String)>;
@@ -75,61 +71,20 @@ fn stranger(id: &str, via: String) -> Target {
 
 /// Sends the content to the target, or says why not.
 pub(super) async fn send(call: &Call, wanted: Wanted) -> Answer {
-    let Call { api, account, params, .. } = call;
     let target = match wanted {
         Ok(target) => target,
         Err((code, status)) => return Answer::not_sent(code, status),
     };
-    let Some(content) = params.get("content") else {
+    let Some(content) = call.params.get("content") else {
         return Answer::not_sent(400, "content missing");
     };
     let body = ActionBody::Send { segments: vec![Segment::text(content)] };
-    if params.get("async").is_some_and(|value| value != "0") {
-        return match Arc::clone(&api.async_sends).try_acquire_owned() {
-            Err(_) => Answer::Busy("too many asynchronous sends are under way".into()),
-            Ok(room) => {
-                let (api, account) = (Arc::clone(api), Arc::clone(account));
-                tokio::spawn(async move {
-                    let outcome = api.act(&account, Some(target), body).await;
-                    if outcome.outcome != Outcome::Done {
-                        tracing::warn!(account = %account.name(), code = outcome.code, text = outcome.text,
-                            "asynchronous send failed");
-                    }
-                    drop(room);
-                });
-                Answer::Json(json!({ "code": 0, "status": "request already in execution" }))
-            }
-        };
-    }
-    answer(account, api.act(account, Some(target), body).await)
-}
-
-/// What became of a message, in the API's words.
-fn answer(account: &Account, outcome: ActOutcome) -> Answer {
-    let id = objects::message_id(outcome.message_id.as_deref());
-    let code = match outcome.outcome {
-        Outcome::Done => {
-            return Answer::Json(
-                json!({ "status": "发送成功", "id": id, "msg_id": id, "code": 0, "info": "发送正常" }),
-            );
-        }
-        Outcome::Unsupported => return Answer::unsupported(account, "send"),
-        Outcome::Refused if is_busy(&outcome) => return Answer::Busy(outcome.text),
-        Outcome::Refused if outcome.code == Code::AccountNotRunning.as_str() => {
-            return Answer::not_running(account);
-        }
-        Outcome::Failed => -1,
-        Outcome::Unknown => -2,
-        Outcome::Refused => -3,
-        Outcome::Expired => -4,
-        Outcome::DryRun => -5,
+    let sent = match sending::send(call, target, body).await {
+        Ok(sent) => sent,
+        Err(answer) => return answer,
     };
-    Answer::Json(json!({ "id": id, "code": code, "status": "发送失败", "info": outcome.text }))
-}
-
-/// Whether the host takes no more for now.
-pub(super) fn is_busy(outcome: &ActOutcome) -> bool {
-    [Code::OutboxFull, Code::LimitQueue].iter().any(|code| outcome.code == code.as_str())
+    let id = objects::message_id(sent.as_deref());
+    Answer::Json(json!({ "status": "发送成功", "id": id, "msg_id": id, "code": 0, "info": "发送正常" }))
 }
 
 #[cfg(test)]

@@ -184,7 +184,12 @@ pub(super) fn actions() -> Result<Vec<Action>, NameError> {
         (Some(here), ActionBody::Invite { friends: vec!["20003".into()] }),
         (
             None,
-            ActionBody::AnswerRequest { request_id: "r-1".into(), approve: false, text: Some("no".into()) },
+            ActionBody::AnswerRequest {
+                request_id: "r-1".into(),
+                from: None,
+                approve: false,
+                text: Some("no".into()),
+            },
         ),
         (
             None,

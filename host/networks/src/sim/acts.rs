@@ -41,6 +41,11 @@ impl World {
             ActionBody::SetCard { member, card } => self.set_card(&doer, &chat, member, card),
             ActionBody::SetGroupName { name } => self.rename(&doer, &chat, name),
             ActionBody::Invite { friends } => self.invite(&doer, &chat, friends),
+            ActionBody::SetMarkname { member, markname } => {
+                self.set_markname(&doer, &place, member.as_deref(), markname)
+            }
+            ActionBody::Stick { on } => self.stick(&place, *on),
+            ActionBody::MakeFriend { text } => self.ask(&place, text),
             _ => return Err(unsupported(act)),
         };
         Ok((Receipt::default(), happenings?))
@@ -61,6 +66,11 @@ pub(super) fn is_supported(body: &ActionBody) -> bool {
             | ActionBody::SetCard { .. }
             | ActionBody::SetGroupName { .. }
             | ActionBody::Invite { .. }
+            | ActionBody::AnswerRequest { .. }
+            | ActionBody::CreateGroup { .. }
+            | ActionBody::SetMarkname { .. }
+            | ActionBody::Stick { .. }
+            | ActionBody::MakeFriend { .. }
     )
 }
 
@@ -69,5 +79,5 @@ pub(super) fn unsupported(act: &Act) -> NetworkError {
 }
 
 fn sent(message_id: Result<String, super::SimError>) -> Performed {
-    Ok((Receipt { message_id: Some(message_id?) }, Vec::new()))
+    Ok((Receipt { message_id: Some(message_id?), ..Receipt::default() }, Vec::new()))
 }

@@ -1,15 +1,15 @@
-//! People who come and go, and who they are to each other: members, friends, roles, requests.
+//! People who come and go, and who they are to each other: members, friends, roles.
 
 use mynah_model::Attrs;
 use mynah_model::address::{ChatKind, ChatRef};
 use mynah_model::clock::UnixMs;
-use mynah_model::event::{EventBody, Membership, MembershipCause, Request};
+use mynah_model::event::{EventBody, Membership, MembershipCause};
 use mynah_model::roster::{Discuss, Group, Person, Role};
 
+use super::chance;
 use super::error::SimError;
 use super::moderation::refused;
-use super::places::{Place, anybody, brief, called, excerpt, person_in};
-use super::speech::MAX_TEXT_BYTES;
+use super::places::{Place, anybody, called, excerpt, person_in};
 use super::world::{Doer, Gone, World, check_name};
 use crate::network::Happening;
 
@@ -20,7 +20,8 @@ const MAX_ID_CHARS: usize = 80;
 const MAX_DEPARTED: usize = 10_000;
 
 /// What a person takes along into another chat; levels, categories and join times stay where they were.
-const OWN_ATTRS: [&str; 7] = ["city", "client_type", "country", "face", "province", "sex", "state"];
+const OWN_ATTRS: [&str; 8] =
+    ["account", "city", "client_type", "country", "face", "province", "sex", "state"];
 
 impl World {
     /// Somebody comes into a group or discuss by themselves.
@@ -68,7 +69,7 @@ impl World {
             .collect()
     }
 
-    fn enter(
+    pub(super) fn enter(
         &mut self,
         doer: &Doer,
         place: &Place,
@@ -92,7 +93,7 @@ impl World {
         Ok(self.happen(doer, Some(place.chat()), EventBody::MemberJoined(membership)))
     }
 
-    fn check_not_barred(&self, place: &Place, person: &Person) -> Result<(), SimError> {
+    pub(super) fn check_not_barred(&self, place: &Place, person: &Person) -> Result<(), SimError> {
         let chat = place.chat_ref();
         if chat.kind == ChatKind::Group && self.barred.contains(&(chat.id, person.id.clone())) {
             let person = called(&person.name, &person.id);
@@ -255,15 +256,20 @@ impl World {
         now: UnixMs,
     ) -> Result<Happening, SimError> {
         let who = self.somebody(given, name)?;
+        self.take_friend(&Doer::person(&who, now), who)
+    }
+
+    /// The same, of their own accord or because the account said yes.
+    pub(super) fn take_friend(&mut self, doer: &Doer, who: Person) -> Result<Happening, SimError> {
         if who.id == self.roster.user.id || self.roster.friends.get(&who.id).is_some() {
             return Err(refused(format!(
                 "{} is a friend already, or the account",
                 called(&who.name, &who.id)
             )));
         }
+        self.requests.forget_friend(&who.id);
         let chat = Place::Friend(who.clone().into()).chat();
-        let doer = Doer::person(&who, now);
-        Ok(self.happen(&doer, Some(chat), EventBody::FriendJoined { who }))
+        Ok(self.happen(doer, Some(chat), EventBody::FriendJoined { who }))
     }
 
     /// A friend is one no longer.
@@ -275,36 +281,6 @@ impl World {
         Ok(self.happen(&doer, Some(place.chat()), EventBody::FriendLost { who }))
     }
 
-    /// Somebody wants to be a friend, or to come into a group.
-    pub(super) fn request(
-        &mut self,
-        group: Option<&ChatRef>,
-        given: &str,
-        name: Option<&str>,
-        text: &str,
-        now: UnixMs,
-    ) -> Result<Happening, SimError> {
-        if text.len() > MAX_TEXT_BYTES {
-            return Err(refused(format!("a request of {} bytes: at most {MAX_TEXT_BYTES}", text.len())));
-        }
-        let place = group.map(|chat| self.group(chat)).transpose()?.map(|(place, _)| place);
-        let from = self.somebody(given, name)?;
-        let friends = &self.roster.friends;
-        let there = place.as_ref().map_or(Some(friends), Place::members);
-        if there.is_some_and(|people| people.get(&from.id).is_some()) || from.id == self.roster.user.id {
-            return Err(refused(format!("{} has nothing to ask for", called(&from.name, &from.id))));
-        }
-        if let Some(place) = &place {
-            self.check_not_barred(place, &from)?;
-        }
-        let doer = Doer::person(&from, now);
-        let request = Request { id: self.chance.request_id(), from: brief(&from), text: text.to_owned() };
-        Ok(match place {
-            Some(place) => doer.report(Some(place.chat()), EventBody::GroupRequest(request)),
-            None => doer.report(None, EventBody::FriendRequest(request)),
-        })
-    }
-
     /// Remembers who goes, so that the same person can come back.
     pub(super) fn keep_in_mind(&mut self, who: &Person) {
         if self.departed.len() < MAX_DEPARTED {
@@ -312,12 +288,15 @@ impl World {
         }
     }
 
-    /// Somebody whom the account knows, or somebody new with this id.
+    /// Somebody whom the account knows, or somebody new: with this id or, in a world like WeChat's, where ids are
+    /// not for people, with this number or account.
     pub(super) fn somebody(&self, given: &str, name: Option<&str>) -> Result<Person, SimError> {
-        if let Some(known) = anybody(&self.roster, given) {
+        let makes_id = self.has_wechat_ids() && !given.starts_with('@');
+        let id = if makes_id { chance::person_id(self.seed, given) } else { given.to_owned() };
+        if let Some(known) = anybody(&self.roster, given).or_else(|| anybody(&self.roster, &id)) {
             return Ok(stranger(known));
         }
-        if let Some(known) = person_in(&self.departed, given) {
+        if let Some(known) = person_in(&self.departed, &id).or_else(|| person_in(&self.departed, given)) {
             return Ok(Person::clone(known));
         }
         let gone = self.gone.values().find_map(|gone| match gone {
@@ -332,15 +311,16 @@ impl World {
             let rule = format!("1 to {MAX_ID_CHARS} characters without white space");
             return Err(refused(format!("`{}` cannot be the id of a person: {rule}", excerpt(given))));
         }
-        let name = name.filter(|name| !name.trim().is_empty()).unwrap_or(given);
-        check_name("name", name)?;
+        let name = name.filter(|name| !name.trim().is_empty()).unwrap_or(given).to_owned();
+        check_name("name", &name)?;
         let uid = given.bytes().all(|byte| byte.is_ascii_digit()).then(|| given.to_owned());
-        Ok(Person { id: given.to_owned(), uid, name: name.to_owned(), ..Person::default() })
+        let account = (makes_id && uid.is_none()).then(|| ("account".to_owned(), given.into()));
+        Ok(Person { id, uid, name, attrs: account.into_iter().collect(), ..Person::default() })
     }
 }
 
 /// A person as somebody sees them who meets them for the first time.
-fn stranger(person: &Person) -> Person {
+pub(super) fn stranger(person: &Person) -> Person {
     let own = |(name, value): (&String, &serde_json::Value)| {
         OWN_ATTRS.contains(&name.as_str()).then(|| (name.clone(), value.clone()))
     };

@@ -136,6 +136,48 @@ impl World {
         Ok(vec![self.change_member(doer, &place, &member, "card", member.card.clone(), new)])
     }
 
+    /// Gives a friend or a member of a group the name that the account uses for them; an empty one removes it.
+    pub(super) fn set_markname(
+        &mut self,
+        doer: &Doer,
+        place: &Place,
+        member: Option<&str>,
+        markname: &str,
+    ) -> Done {
+        check_name("mark name", markname)?;
+        let who = match (place, member) {
+            (Place::Friend(friend), None) => friend,
+            (Place::Group(_), Some(member)) => place.person(member)?,
+            _ => return Err(refused("a mark name is that of a friend, or of a member of a group")),
+        };
+        let who = Person::clone(who);
+        if who.markname.as_deref().unwrap_or_default() == markname {
+            return Ok(Vec::new());
+        }
+        let new = Some(markname.to_owned()).filter(|markname| !markname.is_empty());
+        let change = PropertyChange {
+            owner: member.map_or(PropertyOwner::Friend, |_| PropertyOwner::GroupMember),
+            who: Some(brief(&who)),
+            property: "markname".to_owned(),
+            old: who.markname,
+            new,
+        };
+        Ok(vec![self.happen(doer, Some(place.chat()), EventBody::PropertyChanged(change))])
+    }
+
+    /// Keeps a chat on top of the account's list of chats, or ends that. Nobody else sees it.
+    pub(super) fn stick(&mut self, place: &Place, on: bool) -> Done {
+        if let Place::Temporary { .. } = place {
+            return Err(refused(format!("{} is in no list of chats", place.words())));
+        }
+        if on {
+            self.stuck.insert(place.chat_ref());
+        } else {
+            self.stuck.remove(&place.chat_ref());
+        }
+        Ok(Vec::new())
+    }
+
     /// Names a group or discuss; everybody in a discuss may.
     pub(super) fn rename(&mut self, doer: &Doer, chat: &ChatRef, name: &str) -> Done {
         check_name("group name", name)?;
@@ -235,7 +277,7 @@ impl World {
     }
 
     /// Whether somebody may do this to a member, or to the group as a whole.
-    fn check_may(
+    pub(super) fn check_may(
         &self,
         group: &Group,
         doer: &Doer,

@@ -137,12 +137,17 @@ impl Place {
 }
 
 fn is(person: &Person, given: &str) -> bool {
-    person.id == given || person.uid.as_deref() == Some(given)
+    person.id == given || person.uid.as_deref() == Some(given) || account(person) == Some(given)
 }
 
-/// A person by id, else by uid.
+/// What people search for to find somebody in WeChat.
+fn account(person: &Person) -> Option<&str> {
+    person.attrs.get("account").and_then(|account| account.as_str()).filter(|account| !account.is_empty())
+}
+
+/// A person by id, else by uid or account.
 pub(super) fn person_in<'a>(people: &'a Table<Person>, given: &str) -> Option<&'a Arc<Person>> {
-    people.get(given).or_else(|| people.iter().find(|person| person.uid.as_deref() == Some(given)))
+    people.get(given).or_else(|| people.iter().find(|person| is(person, given)))
 }
 
 fn group_in<'a>(roster: &'a Roster, given: &str) -> Option<&'a Arc<Group>> {

@@ -17,6 +17,7 @@ use super::chance::Chance;
 use super::error::SimError;
 use super::messages::Messages;
 use super::places::{Place, brief, called};
+use super::requests::Requests;
 use crate::network::{Consequence, Happening};
 
 /// Characters of a name or a card: QQ has 60 bytes, which is less.
@@ -26,7 +27,7 @@ const MAX_NAME_CHARS: usize = 60;
 #[derive(Debug)]
 pub(super) struct World {
     configured: Roster,
-    seed: u64,
+    pub(super) seed: u64,
     /// Who and what there is now.
     pub(super) roster: Roster,
     /// Groups whose roster gives no roles at all, as those of web WeChat: everybody may do everything there.
@@ -38,6 +39,9 @@ pub(super) struct World {
     /// People who went, as strangers.
     pub(super) departed: Table<Person>,
     pub(super) messages: Messages,
+    pub(super) requests: Requests,
+    /// Chats that the account keeps on top of its list.
+    pub(super) stuck: HashSet<ChatRef>,
     pub(super) chance: Chance,
 }
 
@@ -84,6 +88,8 @@ impl World {
             barred: HashSet::new(),
             departed: Table::default(),
             messages: Messages::default(),
+            requests: Requests::default(),
+            stuck: HashSet::new(),
             chance: Chance::new(seed),
         }
     }
@@ -97,6 +103,8 @@ impl World {
         self.barred.clear();
         self.departed = Table::default();
         self.messages.clear();
+        self.requests.clear();
+        self.stuck.clear();
         self.chance.restart(self.seed);
     }
 
@@ -106,6 +114,11 @@ impl World {
             self.roster = after;
         }
         doer.report(chat, body)
+    }
+
+    /// Whether people and groups have ids like those of web WeChat, `@…` and `@@…`, which nobody types.
+    pub(super) fn has_wechat_ids(&self) -> bool {
+        self.roster.user.id.starts_with('@')
     }
 
     pub(super) fn place(&self, chat: &ChatRef) -> Result<Place, SimError> {

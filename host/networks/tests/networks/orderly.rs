@@ -94,7 +94,7 @@ async fn a_full_queue_holds_up_who_reports_and_not_who_sends() {
         tokio::spawn(async move { stage.act("2617047293", shutup).await.map(drop).unwrap_err() })
     };
     yield_now().await;
-    let Receipt { message_id } = stage.act("2617047292", send("hi")).await.unwrap();
+    let Receipt { message_id, .. } = stage.act("2617047292", send("hi")).await.unwrap();
     assert!(message_id.is_some());
     moderating.await.unwrap();
     assert!(!waiting.is_finished());

@@ -304,7 +304,7 @@ async fn sending_answers_with_an_id_and_reports_nothing() {
         (ChatKind::Temporary, "other", send("hi")),
         (ChatKind::Group, "g", ActionBody::SendMedia { media }),
     ] {
-        let Receipt { message_id } = stage.sim.perform(&act(kind, id, body)).await.unwrap();
+        let Receipt { message_id, .. } = stage.sim.perform(&act(kind, id, body)).await.unwrap();
         let id: u64 = message_id.unwrap().parse().unwrap();
         assert!(id < 1 << 53);
         ids.push(id);
@@ -322,7 +322,6 @@ async fn what_no_network_does_is_unsupported() {
     let stage = Stage::running(roster("owner")).await;
     let bodies = [
         ActionBody::Reply { segments: vec![], quote: false },
-        ActionBody::AnswerRequest { request_id: "1".into(), approve: true, text: None },
         ActionBody::Schedule { when: When::AfterMs(1), tag: "t".into(), payload: None },
         ActionBody::Cancel { tag: "t".into() },
         ActionBody::Stop,
@@ -330,8 +329,7 @@ async fn what_no_network_does_is_unsupported() {
     ];
     for body in bodies {
         let action = body.name().to_owned();
-        let mut act = act(ChatKind::Group, "unknown", body);
-        act.target = act.target.filter(|_| action != "answer-request");
+        let act = act(ChatKind::Group, "unknown", body);
         let expected = NetworkError::Unsupported { network: "sim", action };
         assert_eq!(stage.sim.perform(&act).await, Err(expected));
     }

@@ -105,6 +105,11 @@ impl Session {
         after.split_whitespace().next().unwrap().to_owned()
     }
 
+    /// The id of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The most bytes of memory that it ever held: the resident set's high-water mark.
     pub(crate) fn peak_memory(&self) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();

@@ -13,7 +13,9 @@ pub(crate) fn not_tried(account: &Account, action: &str, outcome: &ActOutcome) -
     let is = |code: Code| outcome.code == code.as_str();
     match outcome.outcome {
         Outcome::Unsupported => Some(Answer::unsupported(account, action)),
-        Outcome::Refused if is(Code::OutboxFull) || is(Code::LimitQueue) => {
+        Outcome::Refused
+            if [Code::OutboxFull, Code::LimitQueue, Code::StoreStalled].map(is).contains(&true) =>
+        {
             Some(Answer::Busy(outcome.text.clone()))
         }
         Outcome::Refused if is(Code::AccountNotRunning) => Some(Answer::not_running(account)),

@@ -90,7 +90,7 @@ use mynah_model::names::ScriptName;
 use mynah_model::refusal::{Code, Refusal};
 use mynah_model::roster::Roster;
 
-use crate::services::{HostServices, KvRefusal, KvScope, KvValue, ServiceError};
+use crate::services::{Deferred, HostServices, KvRefusal, KvScope, KvValue, ServiceError};
 use crate::{
     CallContext, Engine, EngineConfig, ImportGrants, InstancePolicy, Limits, Script, SettingsLayers,
 };
@@ -202,5 +202,7 @@ impl HostServices for NoState {
         Ok(Vec::new())
     }
 
-    fn give_way(&mut self, _: Duration) {}
+    fn give_way(&mut self, _: Duration) -> Result<(), Deferred> {
+        Ok(())
+    }
 }

@@ -17,7 +17,8 @@ use crate::{bindings, ticker, wasi};
 pub struct EngineConfig {
     /// Where compiled components are kept, a folder of the host's own; `None` keeps none.
     pub cache_dir: Option<PathBuf>,
-    /// How many threads call scripts at once. More may: they wait for each other.
+    /// How many threads call scripts at once. More may: they wait for each other, so they must hold nothing that the others
+    /// wait for.
     pub workers: usize,
     /// How many warm instances are kept, of all scripts together.
     pub warm_instances: usize,
@@ -57,6 +58,7 @@ struct Inner {
     allocation: Allocation,
     calls: Slots,
     warm: Slots,
+    workers: usize,
 }
 
 /// Calls beyond one per worker that have room: admissions, and the threads that stand in for slow ones.
@@ -85,12 +87,18 @@ impl Engine {
         });
         ticker::start(&engine)?;
         let (calls, warm) = (Slots::new(calls), Slots::new(warm));
-        Ok(Self(Arc::new(Inner { engine, linker, cache, allocation, calls, warm })))
+        let workers = config.workers;
+        Ok(Self(Arc::new(Inner { engine, linker, cache, allocation, calls, warm, workers })))
     }
 
     /// Where the memory of instances comes from on this machine.
     pub fn allocation(&self) -> Allocation {
         self.0.allocation
+    }
+
+    /// How many threads may be inside a script at once without waiting for each other; as many as its configuration says.
+    pub fn workers(&self) -> usize {
+        self.0.workers
     }
 
     pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {

@@ -236,7 +236,7 @@ mod tests {
 
     use super::*;
     use crate::limits::Limits;
-    use crate::services::HostServices;
+    use crate::services::{Deferred, HostServices};
     use crate::settings::SettingsLayers;
 
     #[derive(Default)]
@@ -269,7 +269,9 @@ mod tests {
             Ok(all.take(limit as usize).map(|(key, value)| (key.clone(), value.clone())).collect())
         }
 
-        fn give_way(&mut self, _: Duration) {}
+        fn give_way(&mut self, _: Duration) -> Result<(), Deferred> {
+            Ok(())
+        }
     }
 
     /// A script that handles an event of this time, with what an earlier one left.

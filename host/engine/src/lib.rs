@@ -65,5 +65,5 @@ pub use release::Release;
 pub use rules::{Collision, ListedCommand, RuleSet};
 pub use script::{InstancePolicy, Script};
 pub use script_log::{LogLevel, LogLine, LogSource};
-pub use services::{CallContext, HostServices, KvRefusal, KvScope, KvValue, ServiceError};
+pub use services::{CallContext, Deferred, HostServices, KvRefusal, KvScope, KvValue, ServiceError};
 pub use settings::SettingsLayers;

@@ -145,7 +145,10 @@ impl Sandbox {
         }
         if let Some(turn) = &mut self.turn {
             let began = Instant::now();
-            turn.services.give_way(cpu);
+            if turn.services.give_way(cpu).is_err() {
+                let text = "too many scripts take long now; the event is handled again later";
+                return Err(Stop::error(Code::HostDeferred, text));
+            }
             self.gave_way += began.elapsed();
         }
         Ok(UpdateDeadline::Continue(1))

@@ -65,9 +65,14 @@ pub trait HostServices: Send {
     ) -> Result<Vec<(String, KvValue)>, ServiceError>;
 
     /// Called on the script's thread at every [`limits::TICK`](crate::limits::TICK) while it runs, with the CPU time that it
-    /// has used. May wait, so that others get the CPU first: the wait does not count against the script.
-    fn give_way(&mut self, cpu: Duration);
+    /// has used. May wait, so that others get the CPU first: the wait does not count against the script. Or may end the
+    /// call, which then has the fault `host.deferred`: the host makes it again later.
+    fn give_way(&mut self, cpu: Duration) -> Result<(), Deferred>;
 }
+
+/// There is no room for a call that takes long: it is to be made again later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deferred;
 
 /// What one call is given besides the event.
 pub struct CallContext {

@@ -64,6 +64,9 @@ codes! {
     ScriptError = "script.error", "The script returned an error for this event. Nothing that it did for the event takes effect.";
     ScriptAnswer = "script.answer", "The script's answer is not what the contract says.";
     HostFailure = "host.failure", "The host could not do its part, for example because its storage failed; the text says what. It is not the script's fault.";
+    HostDeferred = "host.deferred", "So many scripts take long at the moment that this call was ended; its event is handled again when there is room. Nothing of it took effect.";
+    StoreStalled = "store.stalled", "Nothing can be recorded now: the disk is full, or another program keeps the database locked. Make room or end it; the host goes on by itself, and takes nothing new until then.";
+    EventSetAside = "event.set-aside", "What was decided on the event could not be recorded, and never can be. It is set aside as handled, so that the chat goes on; the text says what the store said.";
     ScriptBreaker = "script.breaker", "The script failed so often that it is left alone for a while. It is tried again by itself; a new release is tried at once.";
     ComponentInvalid = "component.invalid", "The file is not a WebAssembly component, or not all of one. `mynah build` makes components; a plain module (wasm32-wasip1, wasm32-unknown-unknown) is not one.";
     ContractMismatch = "contract.mismatch", "The component was built for another version of the script contract. Build it again with the SDK that fits this host.";

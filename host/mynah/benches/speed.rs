@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 
 use mynah::guest_build::GuestBuild;
 use mynah_engine::{
-    CallContext, Engine, EngineConfig, HostServices, ImportGrants, InstancePolicy, KvRefusal, KvScope,
-    KvValue, Limits, Release, RuleSet, Script, ServiceError, SettingsLayers,
+    CallContext, Deferred, Engine, EngineConfig, HostServices, ImportGrants, InstancePolicy, KvRefusal,
+    KvScope, KvValue, Limits, Release, RuleSet, Script, ServiceError, SettingsLayers,
 };
 use mynah_model::Attrs;
 use mynah_model::address::{AddressPattern, ChatKind};
@@ -29,6 +29,8 @@ use mynah_model::message::{Message, MessageClass, MessageSource, Segment};
 use mynah_model::names::Seq;
 use mynah_model::roster::{Group, Person, Roster};
 use mynah_networks::sim::{Say, Sim, SimConfig};
+use mynah_runtime::host::default_workers;
+use mynah_runtime::scheduler::threads_for;
 use mynah_runtime::{AccountSetup, ApiKind, Host, HostConfig, ScriptSources};
 use mynah_sdk::types as guest;
 use mynah_store::{Durability, Store};
@@ -57,7 +59,8 @@ fn main() {
     let ping = release_of(Source::Package("ping"));
     let keywords = release_of(Source::Guest("guest-keywords"));
     let welcome = release_of(Source::Package("welcome"));
-    let engine = Engine::new(EngineConfig::default()).unwrap();
+    let workers = threads_for(default_workers());
+    let engine = Engine::new(EngineConfig { workers, ..EngineConfig::default() }).unwrap();
     let (ping, keywords, welcome) =
         (admit(&engine, &ping), admit(&engine, &keywords), admit(&engine, &welcome));
 
@@ -451,5 +454,7 @@ impl HostServices for NoState {
         Ok(Vec::new())
     }
 
-    fn give_way(&mut self, _: Duration) {}
+    fn give_way(&mut self, _: Duration) -> Result<(), Deferred> {
+        Ok(())
+    }
 }

@@ -10,12 +10,11 @@ use mynah_engine::{CallContext, CallReport, Engine};
 use mynah_model::action::{Act, Action, ActionBody, Actor, Outcome};
 use mynah_model::address::Address;
 use mynah_model::event::Event;
-use mynah_model::names::ActNumber;
+use mynah_model::names::{ActNumber, Seq};
 use mynah_model::refusal::{Code, Refusal};
 use mynah_networks::network::Receipt;
-use mynah_store::{Batch, Line, Store, StoreError, Write};
+use mynah_store::{Batch, DeadLetter, Store, StoreError, Write};
 use parking_lot::{Mutex, MutexGuard};
-use tokio::runtime::Handle;
 
 use crate::account::Account;
 use crate::accounts::Accounts;
@@ -26,7 +25,7 @@ use crate::limits;
 use crate::outbox::Outbox;
 use crate::record::{ActionRecord, CallRecord, Handled, Records};
 use crate::rules::{LiveScript, Rules};
-use crate::scheduler::{Pace, Scheduler};
+use crate::scheduler::Pace;
 use crate::state::{CallState, SharedReader, StateView, Turns, Uncommitted};
 use crate::timers::{HeldTimers, Timers};
 use crate::waiting::Waiting;
@@ -43,8 +42,6 @@ pub(crate) struct Handling {
     pub(crate) timers: Arc<Timers>,
     pub(crate) records: Arc<Records>,
     pub(crate) waiting: Waiting,
-    pub(crate) scheduler: Arc<Scheduler>,
-    pub(crate) tasks: Handle,
     pub(crate) max_action_age_ms: i64,
     pub(crate) budgets: Budgets,
     pub(crate) acts: AtomicU64,
@@ -56,6 +53,14 @@ struct Called {
     live: Arc<LiveScript>,
     report: Result<CallReport, Refusal>,
     state: Arc<Mutex<CallState>>,
+}
+
+impl Called {
+    /// Whether there was no room for a call that takes long.
+    fn is_deferred(&self) -> bool {
+        let fault = self.report.as_ref().ok().and_then(|report| report.result.as_ref().err());
+        fault.is_some_and(|fault| fault.code == Code::HostDeferred)
+    }
 }
 
 /// What an event comes to, while it is put together.
@@ -85,19 +90,28 @@ impl Handling {
             let early = (runs == limits::SHARED_RETRIES).then(|| self.uncommitted.shared_order.lock());
             let turns = early.is_none().then_some(&worker.turns);
             let called = self.call_all(&rules, event, &account, &worker.reader, turns);
+            if called.iter().any(Called::is_deferred) {
+                self.discard(&called);
+                return Pace::Deferred;
+            }
             match self.validate(&called, &worker.reader, early) {
                 Ok(order) => break (called, order),
                 Err(Conflict) => {
                     runs += 1;
-                    for Called { live, report, .. } in &called {
-                        if let Ok(report) = report {
-                            live.health.discarded(self.waiting.now(), report.cpu);
-                        }
-                    }
+                    self.discard(&called);
                 }
             }
         };
         self.decide(event, &account, called, order)
+    }
+
+    /// Calls of which nothing comes, because the event is handled again.
+    fn discard(&self, called: &[Called]) {
+        for Called { live, report, .. } in called {
+            if let Ok(report) = report {
+                live.health.discarded(self.waiting.now(), report.cpu);
+            }
+        }
     }
 
     fn call_all(
@@ -139,7 +153,7 @@ impl Handling {
             // One that runs dry hides nothing from those that do not.
             let stops = stops && !live.grants.runs_dry(account.sim().is_some());
             called.push(Called { live: live.clone(), report, state });
-            if stops {
+            if stops || called.last().is_some_and(Called::is_deferred) {
                 break;
             }
         }
@@ -181,7 +195,6 @@ impl Handling {
         let address = event.address();
         let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
         let mut decision = Decision::default();
-        let lines = lines(&address, &called);
         for called in called {
             self.decide_call(event, &address, account, called, ticket, now, &mut decision);
         }
@@ -201,15 +214,9 @@ impl Handling {
         }
         let (uncommitted, outbox, records) =
             (self.uncommitted.clone(), self.outbox.clone(), self.records.clone());
-        let (acts, told, event) = (decision.acts, decision.told, event.clone());
-        let again = Again {
-            scheduler: self.scheduler.clone(),
-            store: self.store.clone(),
-            tasks: self.tasks.clone(),
-            address,
-            lines: lines.clone(),
-        };
-        self.store.write(Batch::from(decision.writes).in_lines(lines), move |result| {
+        let (acts, told, seq) = (decision.acts, decision.told, event.seq);
+        let store = self.store.clone();
+        self.store.write(Batch::from(decision.writes), move |result| {
             uncommitted.settle(&keys, ticket);
             match result {
                 Ok(()) => {
@@ -218,9 +225,8 @@ impl Handling {
                     outbox.deliver(acts);
                 }
                 Err(error) => {
-                    tracing::error!(seq = %event.seq, %error, "a decision could not be kept");
                     outbox.forget(&acts);
-                    again.handle(event, &error);
+                    set_aside(&store, seq, now, &error);
                 }
             }
         });
@@ -387,44 +393,29 @@ impl Handling {
     }
 }
 
-/// The lines that a decision stands in: what comes later in its chat, or in state that it shares with other chats, may
-/// rest on what it writes.
-fn lines(address: &Address, called: &[Called]) -> Vec<Line> {
-    let shared = called.iter().filter(|called| called.state.lock().touches_shared());
-    let shared = shared.map(|called| Line::from(format!("shared:{}", called.live.script.name)));
-    std::iter::once(Line::from(address.to_string())).chain(shared).collect()
-}
-
-/// What it takes to handle an event again whose decision could not be kept.
-struct Again {
-    scheduler: Arc<Scheduler>,
-    store: Store,
-    tasks: Handle,
-    address: Address,
-    lines: Vec<Line>,
-}
-
-impl Again {
-    /// Has the event handled again in a while, before all others of its chat. One that is not in the journal is let go:
-    /// whoever reported it was told so.
-    fn handle(self, event: Arc<Event>, error: &StoreError) {
-        let known = !matches!(error, StoreError::NotWaiting { .. });
-        if self.scheduler.give_back(&self.address, known.then_some(event)) {
-            let tasks = self.tasks.clone();
-            tasks.spawn(self.resume());
-        }
+/// A decision could not be kept, and never can be: the event is set aside, so that it does not come again out of its order.
+fn set_aside(store: &Store, seq: Seq, now: i64, error: &StoreError) {
+    if error.passes() || matches!(error, StoreError::Closed | StoreError::NotWaiting { .. }) {
+        // The host stops, and the event is handled after its next start; or it is not in the journal, and whoever reported
+        // it was told so.
+        tracing::error!(%seq, %error, "a decision was not kept");
+        return;
     }
-
-    async fn resume(self) {
-        tokio::time::sleep(limits::KEEP_AGAIN).await;
-        while self.scheduler.is_running(&self.address) {
-            tokio::time::sleep(limits::SETTLE_POLL).await;
+    tracing::error!(%seq, %error, "a decision cannot be kept: the event is set aside");
+    let letter = DeadLetter {
+        at: now,
+        seq: Some(seq),
+        act: None,
+        script: None,
+        code: Code::EventSetAside.as_str().to_owned(),
+        text: error.to_string(),
+    };
+    let handled = Write::Handled { seq, at: now, calls: "[]".to_owned() };
+    store.write(Batch::from(vec![handled, Write::DeadLetter(letter)]), move |result| {
+        if let Err(error) = result {
+            tracing::error!(%seq, %error, "an event could not be set aside: it is handled again after a restart");
         }
-        // All that was decided in these lines has failed by the time that this is committed, and was given back.
-        if self.store.write_durable(Batch::mending(self.lines)).await.is_ok() {
-            self.scheduler.resume(&self.address);
-        }
-    }
+    });
 }
 
 /// What a call read of shared state was changed by another event: the event is run again.

@@ -11,6 +11,7 @@ use mynah_model::address::Address;
 use mynah_model::clock::Clock;
 use mynah_model::event::{AccountState, Event};
 use mynah_model::names::{AccountName, ActNumber, Seq};
+use mynah_model::refusal::{Code, Refusal};
 use mynah_networks::network::{Network, Sink};
 use mynah_store::{AuditEntry, Batch, Recovery, Store, StoreError, Write};
 use parking_lot::Mutex;
@@ -57,6 +58,14 @@ pub enum HostError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Threads that wait for turns would take the engine's places from those whose turn it is.
+    #[error("the engine has places for {places} threads, and the host has {threads}: see `threads_for`")]
+    FewPlaces {
+        /// Of the engine.
+        places: usize,
+        /// Of the host.
+        threads: usize,
+    },
     /// Only the embedded network can do this.
     #[error("account `{account}` is on network {network}, not sim")]
     NotSim {
@@ -169,6 +178,10 @@ impl Host {
         let workers =
             config.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from));
         let scheduler = Arc::new(Scheduler::new(workers));
+        let (places, threads) = (engine.workers(), scheduler.threads());
+        if places < threads {
+            return Err(HostError::FewPlaces { places, threads });
+        }
         let intake = Arc::new(Intake::new(
             store.clone(),
             scheduler.clone(),
@@ -212,8 +225,6 @@ impl Host {
             timers: timers.clone(),
             records: records.clone(),
             waiting: waiting.clone(),
-            scheduler: scheduler.clone(),
-            tasks: tasks.clone(),
             max_action_age_ms: i64::try_from(config.max_action_age.as_millis()).unwrap_or(i64::MAX),
             budgets: Budgets::default(),
             acts: AtomicU64::new(recovery.last_act.0),
@@ -277,6 +288,11 @@ impl Host {
         self.inner.accounts.get(name)
     }
 
+    /// Why nothing can be recorded now, if that is so: then nothing new should be brought.
+    pub fn stalled(&self) -> Option<Refusal> {
+        self.inner.store.stalled().map(|error| Refusal::new(Code::StoreStalled, error.to_string()))
+    }
+
     /// Gates and delivers an action of an API caller or a webhook; resolves with what became of it.
     pub async fn act(
         &self,
@@ -285,6 +301,9 @@ impl Host {
         body: ActionBody,
         by: Actor,
     ) -> ActOutcome {
+        if let Some(refusal) = self.stalled() {
+            return ActOutcome::none(Outcome::Refused, refusal.code.as_str(), refusal.text);
+        }
         let now = self.inner.waiting.now();
         let name = body.name();
         let verdict = {
@@ -309,7 +328,7 @@ impl Host {
             }
             Verdict::DryRun(_) | Verdict::Schedule { .. } | Verdict::Cancel { .. } | Verdict::Stop => {
                 let text = format!("`{name}` is for scripts only");
-                let code = mynah_model::refusal::Code::Unsupported.as_str();
+                let code = Code::Unsupported.as_str();
                 return ActOutcome::none(Outcome::Unsupported, code, text);
             }
         };

@@ -40,9 +40,9 @@ pub const STUCK_TICK: Duration = Duration::from_millis(5);
 /// a rule takes; sixteen spinning ones in a row before a chat cost it a third of a deadline on two cores.
 pub const SLICE: Duration = Duration::from_millis(1);
 
-/// How long a chat rests whose decision could not be kept, before its events are handled again: long enough that a full
-/// disk is not written to in a loop, and longer than any event takes ([`CHAIN_DEADLINE`]).
-pub const KEEP_AGAIN: Duration = Duration::from_secs(1);
+/// How long such a script goes on when it is its turn, before it waits again for others: the default deadline, so that most
+/// come to their end in one turn.
+pub const TURN: Duration = Duration::from_millis(50);
 
 /// Spare threads for each worker: with deadlines of 50 ms and wall caps of a second, eight stuck scripts a core are
 /// an attack, and the breaker ends it.

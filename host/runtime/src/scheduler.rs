@@ -7,13 +7,15 @@
 //! Three things keep slow scripts from starving the rest. A worker that is busy for longer than
 //! [`limits::STUCK_AFTER`] does not count as a worker: a spare thread may take its place. A script that has used
 //! [`limits::SLICE`] of CPU time goes on only when it is its turn, with as many others at a time as half of the workers:
-//! the rest of the machine is for those that took the places. And a chat whose last event hit a deadline waits in the slow
-//! lane, of which only half of the workers serve at a time.
+//! the rest of the machine is for those that took the places. If all spare threads have such scripts already, the call is
+//! ended and its event deferred: calls have no effects of their own, so it can be made again. And a chat whose last event
+//! was deferred or hit a deadline waits in the slow lane, of which only half of the workers serve at a time.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
+use mynah_engine::Deferred;
 use mynah_model::address::Address;
 use mynah_model::event::Event;
 use parking_lot::{Condvar, Mutex};
@@ -28,6 +30,8 @@ pub enum Pace {
     Normal,
     /// Some script hit its deadline: the chat goes to the slow lane.
     Slow,
+    /// Not at all: there was no room for a script that takes long. The event comes first in its chat, in the slow lane.
+    Deferred,
 }
 
 /// One event to be handled. Whoever took it must give it back to [`Scheduler::done`].
@@ -44,10 +48,6 @@ struct Chat {
     events: VecDeque<Arc<Event>>,
     running: bool,
     slow: bool,
-    /// Nothing of it is handled before [`Scheduler::resume`].
-    held: bool,
-    /// What was handled and must be handled again, before all others.
-    returned: VecDeque<Arc<Event>>,
 }
 
 #[derive(Clone, Copy)]
@@ -55,8 +55,10 @@ struct Busy {
     since: Instant,
     stuck: bool,
     slow: bool,
-    /// Whether it is one of those whose turn it is.
-    turn: bool,
+    /// Whether it is one of those that take turns.
+    long: bool,
+    /// Since when it is its turn, if it is.
+    turn: Option<Instant>,
 }
 
 #[derive(Default)]
@@ -76,6 +78,8 @@ struct State {
     /// Threads whose scripts have run for long and wait for their turn, in the order in which they began to.
     giving_way: VecDeque<usize>,
     turns: usize,
+    /// Threads that take turns, those that wait included.
+    long: usize,
 }
 
 /// How many threads serve so many workers: the workers themselves and the spare ones. All of them may be inside a script
@@ -174,7 +178,7 @@ impl Scheduler {
         if state.working >= self.workers {
             return None;
         }
-        let slow_lane_free = state.slow_running < self.half();
+        let slow_lane_free = state.slow_running < self.half() && state.long < self.most_long();
         let slow_turn = slow_lane_free && state.since_slow >= limits::SLOW_TURN && !state.slow.is_empty();
         let ready = if slow_turn { None } else { state.ready.pop_front() };
         let (address, slow) = match ready {
@@ -190,7 +194,7 @@ impl Scheduler {
         state.working += 1;
         state.slow_running += usize::from(slow);
         if let Some(busy) = state.busy.get_mut(thread) {
-            *busy = Some(Busy { since: Instant::now(), stuck: false, slow, turn: false });
+            *busy = Some(Busy { since: Instant::now(), stuck: false, slow, long: false, turn: None });
         }
         if state.room_waiters > 0 {
             state.room_waiters = 0;
@@ -207,28 +211,36 @@ impl Scheduler {
         self.workers.div_ceil(2)
     }
 
-    /// The event of this work is handled: the chat's next one may be.
+    /// So many threads may take turns: all but as many as there are workers.
+    fn most_long(&self) -> usize {
+        self.threads - self.workers
+    }
+
+    /// The event of this work is handled, or deferred: the chat's next one may be.
     pub fn done(&self, work: Work, pace: Pace) {
         let mut state = self.state.lock();
         let state = &mut *state;
         if let Some(busy) = state.busy.get_mut(work.thread).and_then(Option::take) {
             state.working -= usize::from(!busy.stuck);
             state.slow_running -= usize::from(busy.slow);
-            if busy.turn {
+            state.long -= usize::from(busy.long);
+            if busy.turn.is_some() {
                 state.turns -= 1;
                 self.turn.notify_all();
             }
         }
         let Some(chat) = state.chats.get_mut(&work.address) else { return };
         chat.running = false;
-        chat.slow = pace == Pace::Slow;
-        if chat.events.is_empty() && !chat.held {
+        chat.slow = pace != Pace::Normal;
+        if pace == Pace::Deferred && !state.abandoned {
+            state.waiting += 1;
+            chat.events.push_front(work.event);
+        }
+        if chat.events.is_empty() {
             state.chats.remove(&work.address);
             if state.chats.is_empty() {
                 self.idle.notify_waiters();
             }
-        } else if chat.held {
-            return;
         } else if chat.slow {
             state.slow.push_back(work.address);
         } else {
@@ -240,74 +252,51 @@ impl Scheduler {
         }
     }
 
-    /// What was decided on an event could not be kept: it is to be handled again, before all others of its chat, which
-    /// rests until [`Scheduler::resume`]. With no event the chat rests as well. Whether it did not rest before.
-    ///
-    /// Called in the order of the events.
-    pub fn give_back(&self, address: &Address, event: Option<Arc<Event>>) -> bool {
+    /// Called by a thread whose script has run for long: waits until it is its turn, and again when its turn is over and
+    /// others wait. While it waits, and from then on, a spare thread may take its place. Refused if there would be too few
+    /// of those left, or if the host stops: then the event is to be deferred.
+    pub fn give_way(&self, thread: usize) -> Result<(), Deferred> {
         let mut state = self.state.lock();
-        let state = &mut *state;
         if state.abandoned {
-            return false;
+            return Err(Deferred);
         }
-        state.waiting += usize::from(event.is_some());
-        let chat = state.chats.entry(Arc::new(address.clone())).or_default();
-        chat.returned.extend(event);
-        let first = !std::mem::replace(&mut chat.held, true);
-        state.ready.retain(|ready| **ready != *address);
-        state.slow.retain(|slow| **slow != *address);
-        first
-    }
-
-    /// Whether an event of this chat is being handled.
-    pub fn is_running(&self, address: &Address) -> bool {
-        self.state.lock().chats.get(address).is_some_and(|chat| chat.running)
-    }
-
-    /// Ends the rest of a chat: what was given back is handled again, then what came meanwhile.
-    pub fn resume(&self, address: &Address) {
-        let mut state = self.state.lock();
-        let state = &mut *state;
-        let Some((address, mut chat)) = state.chats.remove_entry(address) else { return };
-        chat.held = false;
-        while let Some(event) = chat.returned.pop_back() {
-            chat.events.push_front(event);
-        }
-        if chat.running {
-            state.chats.insert(address, chat);
-        } else if !chat.events.is_empty() {
-            state.chats.insert(address.clone(), chat);
-            state.ready.push_back(address);
-            self.work.notify_one();
-        } else if state.chats.is_empty() {
-            self.idle.notify_waiters();
-        }
-    }
-
-    /// Called by a thread whose script has run for long: waits until it is its turn. While it waits, and from then on, a
-    /// spare thread may take its place.
-    pub fn give_way(&self, thread: usize) {
-        let mut state = self.state.lock();
-        let Some(busy) = state.busy.get_mut(thread).and_then(Option::as_mut) else { return };
-        if busy.turn {
-            return;
-        }
-        if !std::mem::replace(&mut busy.stuck, true) {
-            state.working -= 1;
-            self.work.notify_one();
+        let room = state.long < self.most_long();
+        let Some(busy) = state.busy.get_mut(thread).and_then(Option::as_mut) else { return Ok(()) };
+        match (busy.turn, busy.long) {
+            (Some(since), _) if since.elapsed() < limits::TURN => return Ok(()),
+            (Some(_), _) => {
+                busy.turn = None;
+                state.turns -= 1;
+            }
+            (None, false) if !room => return Err(Deferred),
+            (None, was_long) => {
+                busy.long = true;
+                let was_stuck = std::mem::replace(&mut busy.stuck, true);
+                state.long += usize::from(!was_long);
+                if !was_stuck {
+                    state.working -= 1;
+                    self.work.notify_one();
+                }
+            }
         }
         state.giving_way.push_back(thread);
+        self.turn.notify_all();
         while state.turns >= self.half() || state.giving_way.front() != Some(&thread) {
             self.turn.wait(&mut state);
+            if state.abandoned {
+                state.giving_way.retain(|waiting| *waiting != thread);
+                return Err(Deferred);
+            }
         }
         state.giving_way.pop_front();
         state.turns += 1;
         if let Some(busy) = state.busy.get_mut(thread).and_then(Option::as_mut) {
-            busy.turn = true;
+            busy.turn = Some(Instant::now());
         }
         if state.turns < self.half() {
             self.turn.notify_all();
         }
+        Ok(())
     }
 
     /// Looks for stuck workers; called every [`limits::STUCK_TICK`].
@@ -360,14 +349,13 @@ impl Scheduler {
         state.slow.clear();
         state.chats.retain(|_, chat| {
             chat.events.clear();
-            chat.returned.clear();
-            chat.held = false;
             chat.running
         });
         if state.chats.is_empty() {
             self.idle.notify_waiters();
         }
         self.work.notify_all();
+        self.turn.notify_all();
         self.room.notify_waiters();
     }
 
@@ -464,22 +452,95 @@ mod tests {
         }
         let (a, b) = (scheduler.next(0).unwrap(), scheduler.next(1).unwrap());
         assert!(scheduler.take(&mut scheduler.state.lock(), 2).is_none(), "both workers are busy");
-        scheduler.give_way(0);
+        scheduler.give_way(0).unwrap();
         let c = scheduler.next(2).unwrap();
         std::thread::scope(|scope| {
-            let second = scope.spawn(|| scheduler.give_way(1));
+            let second = scope.spawn(|| scheduler.give_way(1).unwrap());
             let d = scheduler.next(3).unwrap();
             for other in [c, d] {
                 scheduler.done(other, Pace::Normal);
             }
             assert!(!second.is_finished(), "the first one runs still");
-            scheduler.give_way(0);
+            scheduler.give_way(0).unwrap();
             scheduler.done(a, Pace::Slow);
             second.join().unwrap();
         });
         scheduler.done(b, Pace::Slow);
         let state = scheduler.state.lock();
-        assert_eq!((state.turns, state.working, state.giving_way.len()), (0, 0, 0));
+        assert_eq!((state.turns, state.long, state.working, state.giving_way.len()), (0, 0, 0, 0));
+    }
+
+    #[test]
+    fn a_turn_that_is_over_goes_to_the_next_one() {
+        let scheduler = Scheduler::new(2);
+        for chat in ["a", "b"] {
+            scheduler.push(event(chat, 1));
+        }
+        let (a, b) = (scheduler.next(0).unwrap(), scheduler.next(1).unwrap());
+        scheduler.give_way(0).unwrap();
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| {
+                scheduler.give_way(1).unwrap();
+                scheduler.done(b, Pace::Normal);
+            });
+            while scheduler.state.lock().giving_way.is_empty() {
+                std::thread::yield_now();
+            }
+            let long_ago = Instant::now() - limits::TURN;
+            scheduler.state.lock().busy[0].as_mut().unwrap().turn = Some(long_ago);
+            // Waits until the second one is done.
+            scheduler.give_way(0).unwrap();
+            assert!(scheduler.state.lock().busy[1].is_none());
+            second.join().unwrap();
+        });
+        scheduler.done(a, Pace::Normal);
+        let state = scheduler.state.lock();
+        assert_eq!((state.turns, state.long, state.giving_way.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn long_runners_beyond_the_spare_threads_are_deferred_and_leave_the_workers_to_others() {
+        let scheduler = Scheduler::new(1);
+        let most = scheduler.threads() - 1;
+        for number in 0..=most + 1 {
+            scheduler.push(event(&format!("long {number}"), 1));
+        }
+        scheduler.push(event("long 0", 2));
+        std::thread::scope(|scope| {
+            let mut works = Vec::new();
+            for thread in 0..most {
+                works.push(scheduler.next(thread).unwrap());
+                scope.spawn({
+                    let scheduler = &scheduler;
+                    move || scheduler.give_way(thread)
+                });
+                while scheduler.state.lock().long <= thread {
+                    std::thread::yield_now();
+                }
+            }
+            // The last thread: nobody may keep it for long.
+            for _ in 0..2 {
+                let work = scheduler.next(most).unwrap();
+                assert_eq!(scheduler.give_way(most), Err(Deferred));
+                scheduler.done(work, Pace::Deferred);
+            }
+            let mut state = scheduler.state.lock();
+            assert!(scheduler.take(&mut state, most).is_none(), "what was deferred waits for room");
+            assert_eq!(state.waiting, 3);
+            drop(state);
+            scheduler.push(event("quick", 1));
+            let quick = scheduler.next(most).unwrap();
+            assert_eq!(quick.event.chat.as_ref().unwrap().id, "quick");
+            scheduler.done(quick, Pace::Normal);
+            scheduler.abandon();
+            for work in works {
+                scheduler.done(work, Pace::Deferred);
+            }
+        });
+        scheduler.close();
+        assert!(scheduler.next(0).is_none() && scheduler.is_idle());
+        let state = scheduler.state.lock();
+        assert_eq!((state.turns, state.long, state.working, state.waiting), (0, 0, 0, 0));
     }
 
     #[test]
@@ -516,43 +577,6 @@ mod tests {
         let work = scheduler.next(0).unwrap();
         scheduler.done(work, Pace::Normal);
         waiting.await.unwrap();
-    }
-
-    #[test]
-    fn what_could_not_be_kept_is_handled_again_before_what_came_after_it() {
-        let scheduler = Scheduler::new(1);
-        for seq in 1..=4 {
-            scheduler.push(event("a", seq));
-        }
-        let mut decided = Vec::new();
-        for _ in 0..2 {
-            let work = scheduler.next(0).unwrap();
-            decided.push(work.event.clone());
-            scheduler.done(work, Pace::Normal);
-        }
-        let third = scheduler.next(0).unwrap();
-        let address = event("a", 1).address();
-        let rests: Vec<_> =
-            decided.into_iter().map(|event| scheduler.give_back(&address, Some(event))).collect();
-        assert_eq!(rests, [true, false]);
-        scheduler.push(event("b", 5));
-        assert!(scheduler.is_running(&address) && !scheduler.is_idle());
-        assert!(!scheduler.give_back(&address, Some(third.event.clone())));
-        scheduler.done(third, Pace::Normal);
-        let other = scheduler.next(0).unwrap();
-        assert_eq!(other.event.seq, Seq(5), "other chats go on");
-        scheduler.done(other, Pace::Normal);
-        assert!(scheduler.take(&mut scheduler.state.lock(), 0).is_none());
-        scheduler.resume(&address);
-        for seq in 1..=4 {
-            let work = scheduler.next(0).unwrap();
-            assert_eq!(work.event.seq, Seq(seq));
-            scheduler.done(work, Pace::Normal);
-        }
-        assert!(scheduler.is_idle() && scheduler.waiting() == 0);
-        assert!(scheduler.give_back(&address, None));
-        scheduler.resume(&address);
-        assert!(scheduler.is_idle());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mynah_engine::{HostServices, KvRefusal, KvScope, KvValue, ServiceError};
+use mynah_engine::{Deferred, HostServices, KvRefusal, KvScope, KvValue, ServiceError};
 use mynah_model::address::Address;
 use mynah_model::clock::UnixMs;
 use mynah_model::names::ScriptName;
@@ -148,11 +148,10 @@ impl HostServices for StateView {
         Ok(found)
     }
 
-    fn give_way(&mut self, cpu: Duration) {
-        if let Some(Turns { scheduler, thread }) = &self.turns
-            && cpu >= limits::SLICE
-        {
-            scheduler.give_way(*thread);
+    fn give_way(&mut self, cpu: Duration) -> Result<(), Deferred> {
+        match &self.turns {
+            Some(Turns { scheduler, thread }) if cpu >= limits::SLICE => scheduler.give_way(*thread),
+            _ => Ok(()),
         }
     }
 }

@@ -103,35 +103,15 @@ pub enum Write {
 }
 
 /// Changes that belong together: all of them take effect, or none.
-///
-/// A batch may stand in lines, which have names. After a batch that could not be written, all later ones in its lines are
-/// refused as [`StoreError::Behind`], because they were made in the belief that it would be; until somebody who has
-/// made up for that [mends](Batch::mending) the lines.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
     writes: Vec<Write>,
-    lines: Vec<Line>,
-    mends: bool,
 }
-
-/// The name of a line of batches.
-pub type Line = Arc<str>;
 
 impl Batch {
     /// A batch without changes. It is completed in its turn like any other, which makes it a barrier.
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// Puts the batch in these lines.
-    #[must_use]
-    pub fn in_lines(self, lines: Vec<Line>) -> Self {
-        Self { lines, ..self }
-    }
-
-    /// A batch without changes that mends these lines: what comes after it is written again.
-    pub fn mending(lines: Vec<Line>) -> Self {
-        Self { writes: Vec::new(), lines, mends: true }
     }
 
     /// Adds a change, which takes effect after those before it.
@@ -152,26 +132,19 @@ impl Batch {
 
 impl From<Vec<Write>> for Batch {
     fn from(writes: Vec<Write>) -> Self {
-        Self { writes, ..Self::default() }
+        Self { writes }
     }
 }
 
 impl From<Write> for Batch {
     fn from(write: Write) -> Self {
-        Self::from(vec![write])
+        Self { writes: vec![write] }
     }
 }
 
 impl FromIterator<Write> for Batch {
     fn from_iter<T: IntoIterator<Item = Write>>(writes: T) -> Self {
-        Self::from(writes.into_iter().collect::<Vec<_>>())
-    }
-}
-
-impl Batch {
-    /// What is written, the lines it stands in, and whether it mends them.
-    pub(crate) fn into_parts(self) -> (Vec<Write>, Vec<Line>, bool) {
-        (self.writes, self.lines, self.mends)
+        Self { writes: writes.into_iter().collect() }
     }
 }
 
@@ -190,8 +163,8 @@ pub(crate) struct EncodedBatch {
 }
 
 impl EncodedBatch {
-    pub(crate) fn new(writes: Vec<Write>) -> Result<Self, StoreError> {
-        let writes = writes.into_iter().map(Encoded::new).collect::<Result<Vec<_>, _>>()?;
+    pub(crate) fn new(batch: Batch) -> Result<Self, StoreError> {
+        let writes = batch.writes.into_iter().map(Encoded::new).collect::<Result<Vec<_>, _>>()?;
         let bytes = writes.iter().map(Encoded::bytes).sum();
         Ok(Self { writes, bytes })
     }

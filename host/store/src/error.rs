@@ -79,7 +79,7 @@ pub enum StoreError {
         source: Arc<rusqlite::Error>,
     },
     /// There is no room for what was to be written.
-    #[error("the disk is full and nothing was recorded: make room, there is no need to restart")]
+    #[error("the disk is full and nothing is recorded: make room, there is no need to restart")]
     Full {
         /// What SQLite said.
         #[source]
@@ -106,9 +106,6 @@ pub enum StoreError {
         #[source]
         source: Arc<io::Error>,
     },
-    /// A batch before it in its line was not written.
-    #[error("something before it was not recorded")]
-    Behind,
     /// The store was closed before this was done.
     #[error("the store is closed")]
     Closed,
@@ -178,6 +175,25 @@ impl StoreError {
 
     pub(crate) fn unreadable(table: &'static str, row: impl ToString, reason: impl ToString) -> Self {
         Self::Unreadable { table, row: row.to_string(), reason: reason.to_string() }
+    }
+
+    /// Whether the same may work later, when somebody has made room, ended a lock or mended the disk: what was to be
+    /// written is not to blame.
+    pub fn passes(&self) -> bool {
+        match self {
+            Self::Full { .. } | Self::Busy { .. } => true,
+            Self::Sqlite { source } => matches!(
+                source.sqlite_error_code(),
+                Some(
+                    ErrorCode::SystemIoFailure
+                        | ErrorCode::CannotOpen
+                        | ErrorCode::ReadOnly
+                        | ErrorCode::FileLockingProtocolFailed
+                        | ErrorCode::OutOfMemory
+                )
+            ),
+            _ => false,
+        }
     }
 
     /// Whether a row could not be added because its key is taken.

@@ -43,7 +43,7 @@ mod timers;
 mod writer;
 
 pub use audit::{AuditEntry, AuditFilter, DeadLetter};
-pub use batch::{Batch, Line, Write};
+pub use batch::{Batch, Write};
 pub use error::StoreError;
 pub use journal::Handled;
 pub use kv::{KvRow, KvTotals, SHARED_SCOPE};

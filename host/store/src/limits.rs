@@ -12,8 +12,8 @@ pub(crate) const GROUP_BYTES: usize = 4 * 1024 * 1024;
 /// How long SQLite itself waits for a lock before it says busy; it polls, so longer is not slower.
 pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(5);
 
-/// How often the writer waits so: a minute, in which a person at a `sqlite3` prompt can notice the warnings.
-pub(crate) const LOCK_TRIES: u32 = 12;
+/// How long the writer waits before it tries again what did not work for a reason that passes.
+pub(crate) const AGAIN: Duration = Duration::from_secs(1);
 
 /// Pages of the write-ahead log before it is folded into the database: 16 MiB. SQLite's own 4 MiB would
 /// have every full group pay for a checkpoint.

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::batch::{EncodedBatch, Line};
+use crate::batch::EncodedBatch;
 use crate::error::StoreError;
-use crate::limits::{GROUP_BATCHES, GROUP_BYTES};
+use crate::limits::{AGAIN, GROUP_BATCHES, GROUP_BYTES};
 
 /// Told once, whatever happens, how a batch ended.
 pub(crate) type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
@@ -16,10 +16,6 @@ pub(crate) type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 pub(crate) struct Job {
     /// The batch, or why it cannot be written: even then it is completed in its turn.
     pub(crate) batch: Result<EncodedBatch, StoreError>,
-    /// The lines it stands in.
-    pub(crate) lines: Vec<Line>,
-    /// Whether it mends them.
-    pub(crate) mends: bool,
     pub(crate) done: Done,
 }
 
@@ -34,6 +30,7 @@ impl Job {
 pub(crate) struct Queue {
     state: Mutex<State>,
     filled: Condvar,
+    closes: Condvar,
     /// Batches that are not completed yet: those in the queue and those with the writer.
     open: AtomicUsize,
 }
@@ -42,6 +39,8 @@ pub(crate) struct Queue {
 struct State {
     jobs: VecDeque<Job>,
     closed: bool,
+    /// Why nothing can be written now.
+    stalled: Option<StoreError>,
 }
 
 impl Queue {
@@ -79,6 +78,31 @@ impl Queue {
         Some(group)
     }
 
+    /// Notes that nothing can be written and waits for a while; `false` if the queue is closed: then there is no time left.
+    pub(crate) fn stall(&self, error: &StoreError) -> bool {
+        let mut state = self.state.lock();
+        if state.stalled.replace(error.clone()).is_none() {
+            let source = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+            tracing::error!(%error, source, "nothing can be recorded; it is tried again until it works");
+        }
+        if !state.closed {
+            self.closes.wait_for(&mut state, AGAIN);
+        }
+        !state.closed
+    }
+
+    /// Something was written.
+    pub(crate) fn flows(&self) {
+        if self.state.lock().stalled.take().is_some() {
+            tracing::info!("what waited is recorded now");
+        }
+    }
+
+    /// Why nothing can be written now.
+    pub(crate) fn stalled(&self) -> Option<StoreError> {
+        self.state.lock().stalled.clone()
+    }
+
     /// Counts a job as completed.
     pub(crate) fn completed(&self) {
         self.open.fetch_sub(1, Ordering::Relaxed);
@@ -93,6 +117,7 @@ impl Queue {
     pub(crate) fn close(&self) {
         self.state.lock().closed = true;
         self.filled.notify_all();
+        self.closes.notify_all();
     }
 
     /// Takes no more jobs, and gives back those that nobody will take.

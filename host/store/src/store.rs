@@ -46,8 +46,8 @@ impl Durability {
 ///   is committed together.
 /// - A batch's completion runs after its commit, so what it reports is durable, and before the completions
 ///   of later batches.
-/// - A batch that cannot be written fails alone, but for those behind it in its [lines](Batch). The writer goes on after
-///   any error.
+/// - A batch that can never be written fails alone, and the writer goes on. Where the disk is full, or another program
+///   keeps the database locked, all batches wait until that has passed: see [`Store::stalled`].
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Inner>,
@@ -105,8 +105,7 @@ impl Store {
     /// `done` runs on the writer's thread after the commit, once, whatever happens; nothing is written while
     /// it runs. On a closed store it runs at once, on this thread.
     pub fn write(&self, batch: Batch, done: impl FnOnce(Result<(), StoreError>) + Send + 'static) {
-        let (writes, lines, mends) = batch.into_parts();
-        let job = Job { batch: EncodedBatch::new(writes), lines, mends, done: Box::new(done) };
+        let job = Job { batch: EncodedBatch::new(batch), done: Box::new(done) };
         if let Err(job) = self.inner.queue.push(job) {
             (job.done)(Err(StoreError::Closed));
         }
@@ -140,6 +139,11 @@ impl Store {
             readers.push(reader);
         }
         result
+    }
+
+    /// Why nothing can be written now, if that is so. What is queued waits, in its order; who can, brings nothing more.
+    pub fn stalled(&self) -> Option<StoreError> {
+        self.inner.queue.stalled()
     }
 
     /// Batches that are not completed yet.

@@ -1,22 +1,19 @@
 //! The thread that writes: takes what is queued, commits it together, tells everybody how it went.
 
-use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use crate::batch::{EncodedBatch, Line};
+use crate::batch::EncodedBatch;
 use crate::claim::Claim;
 use crate::error::StoreError;
-use crate::limits::LOCK_TRIES;
 use crate::queue::{Done, Job, Queue};
 use crate::tables::Tables;
 
 /// Writes until the queue is closed and empty. The claim on the file is let go of last.
 pub(crate) fn run(mut tables: Tables, queue: Arc<Queue>, claim: Claim) {
     let leftover = Leftover(&queue);
-    let mut lines = Lines::default();
     while let Some(group) = queue.take() {
-        let results = commit(&mut tables, &mut lines, &group);
+        let results = commit(&mut tables, &queue, &group);
         for (job, result) in group.into_iter().zip(results) {
             queue.completed();
             complete(job.done, result);
@@ -46,57 +43,19 @@ fn complete(done: Done, result: Result<(), StoreError>) {
     }
 }
 
-/// The lines in which something was not written.
-#[derive(Default, Clone)]
-struct Lines(HashSet<Line>);
-
-impl Lines {
-    /// Whether a job may be written at its turn.
-    fn admit(&mut self, job: &Job) -> Result<(), StoreError> {
-        if job.mends {
-            self.0.retain(|line| !job.lines.contains(line));
-        }
-        match job.lines.iter().any(|line| self.0.contains(line)) {
-            true => Err(StoreError::Behind),
-            false => Ok(()),
-        }
-    }
-
-    /// Notes how a job ended.
-    fn ended(&mut self, job: &Job, result: &Result<(), StoreError>) {
-        if result.is_err() {
-            self.0.extend(job.lines.iter().cloned());
-        }
-    }
-}
-
-/// Commits a group in one transaction; if that does not work, each batch in its own, so that a batch that
-/// cannot be written fails alone. One result for each job.
-fn commit(tables: &mut Tables, lines: &mut Lines, group: &[Job]) -> Vec<Result<(), StoreError>> {
-    // What would be written if nothing fails.
-    let mut hoped = lines.clone();
-    let mut writable = Vec::with_capacity(group.len());
-    for job in group {
-        let batch = hoped.admit(job).and_then(|()| job.batch.as_ref().map_err(StoreError::clone));
-        hoped.ended(job, &batch.as_ref().map(|_| ()).map_err(StoreError::clone));
-        writable.extend(batch);
-    }
-    let together = transaction(tables, &writable);
+/// Commits a group in one transaction; if one of its batches can never be written, each batch in its own, so that this
+/// one fails alone. One result for each job.
+fn commit(tables: &mut Tables, queue: &Queue, group: &[Job]) -> Vec<Result<(), StoreError>> {
+    let writable: Vec<_> = group.iter().filter_map(|job| job.batch.as_ref().ok()).collect();
+    let together = persist(tables, queue, &writable);
     if let Err(error) = &together {
         tracing::warn!(%error, source = source(error), batches = writable.len(), "a commit failed");
     }
-    let alone = match &together {
-        Err(StoreError::Busy { .. }) | Ok(()) => false,
-        Err(_) => writable.len() > 1,
-    };
-    let result = |job: &Job| {
-        let result = lines.admit(job).and_then(|()| match &job.batch {
-            Err(error) => Err(error.clone()),
-            Ok(batch) if alone => transaction(tables, &[batch]),
-            Ok(_) => together.clone(),
-        });
-        lines.ended(job, &result);
-        result
+    let alone = together.as_ref().is_err_and(|error| !error.passes()) && writable.len() > 1;
+    let result = |job: &Job| match &job.batch {
+        Err(error) => Err(error.clone()),
+        Ok(batch) if alone => persist(tables, queue, &[batch]),
+        Ok(_) => together.clone(),
     };
     group.iter().map(result).collect()
 }
@@ -105,11 +64,28 @@ fn source(error: &StoreError) -> String {
     std::error::Error::source(error).map(ToString::to_string).unwrap_or_default()
 }
 
+/// Writes in one transaction, as soon as that is possible: all that is queued waits behind it, so that nothing overtakes what
+/// it may rest on. Gives up only on a closed store.
+fn persist(tables: &mut Tables, queue: &Queue, batches: &[&EncodedBatch]) -> Result<(), StoreError> {
+    loop {
+        let written = transaction(tables, batches);
+        match &written {
+            Err(error) if error.passes() && queue.stall(error) => {}
+            Err(error) if error.passes() => return written,
+            _ => {
+                queue.flows();
+                return written;
+            }
+        }
+    }
+}
+
 fn transaction(tables: &mut Tables, batches: &[&EncodedBatch]) -> Result<(), StoreError> {
     if batches.is_empty() {
         return Ok(());
     }
-    begin(tables)?;
+    // With the write lock: after this no other connection can be in the way.
+    tables.run("BEGIN IMMEDIATE", [])?;
     let applied = batches.iter().try_for_each(|batch| batch.apply(tables));
     let committed = applied.and_then(|()| Ok(tables.run("COMMIT", []).map(drop)?));
     // SQLite itself rolls back after some errors, and a failed commit leaves the transaction open.
@@ -120,18 +96,4 @@ fn transaction(tables: &mut Tables, batches: &[&EncodedBatch]) -> Result<(), Sto
         tracing::error!(%error, "a failed transaction could not be rolled back");
     }
     committed
-}
-
-/// Begins a transaction, with the write lock: after that, no other connection can be in the way.
-fn begin(tables: &Tables) -> Result<(), StoreError> {
-    let mut tries = 1;
-    loop {
-        match tables.run("BEGIN IMMEDIATE", []).map_err(StoreError::from) {
-            Err(error @ StoreError::Busy { .. }) if tries < LOCK_TRIES => {
-                tracing::warn!(%error, "waiting for the database");
-                tries += 1;
-            }
-            result => return result.map(drop),
-        }
-    }
 }

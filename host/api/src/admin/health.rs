@@ -14,7 +14,7 @@ use crate::state::Api;
 /// How the host is.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Health {
-    /// `ok` or `starting`.
+    /// `ok`, `starting`, or `stalled`: nothing can be recorded, and nothing new is taken.
     status: &'static str,
     /// The version of the host.
     version: &'static str,
@@ -35,14 +35,16 @@ pub(super) async fn healthz() -> Json<Health> {
 /// Whether the scripts are loaded and every account that should work does.
 #[utoipa::path(get, path = "/readyz", tag = "health", responses(
     (status = 200, description = "the host is ready", body = Health),
-    (status = 503, description = "the host is starting", body = Health),
+    (status = 503, description = "the host is starting, or nothing can be recorded", body = Health),
 ))]
 pub(super) async fn readyz(State(api): State<Arc<Api>>) -> (StatusCode, Json<Health>) {
     let waiting_for =
         api.host.accounts().into_iter().filter(|account| account.state() != AccountState::Running);
     let waiting_for =
         waiting_for.map(|account| format!("{}: {}", account.name(), account.state().as_str())).collect();
-    if api.host.is_ready() {
+    if api.host.stalled().is_some() {
+        (StatusCode::SERVICE_UNAVAILABLE, health("stalled", waiting_for))
+    } else if api.host.is_ready() {
         (StatusCode::OK, health("ok", waiting_for))
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, health("starting", waiting_for))

@@ -312,8 +312,11 @@ fn one_chat(friend: Option<Id>, group: Option<Id>, discuss: Option<Id>) -> Resul
     }
 }
 
-/// Waits until the chat's queue has room, but not for long.
+/// Waits until the chat's queue has room, but not for long, and not at all if nothing can be recorded.
 async fn wait_for_room(api: &Api, account: &SimAccount, chat: &ChatRef) -> Result<(), Failure> {
+    if let Some(refusal) = api.host.stalled() {
+        return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, refusal));
+    }
     let id = certain_id(&account.0.roster(), chat);
     let address = Address::chat(account.0.name().clone(), chat.kind, id);
     tokio::time::timeout(api.settings.busy_after, api.host.room(&address)).await.map_err(|_| {

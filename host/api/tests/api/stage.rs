@@ -14,6 +14,7 @@ use mynah_model::event::AccountState;
 use mynah_model::roster::Roster;
 use mynah_networks::roster_file;
 use mynah_networks::sim::{LoginMode, Sim, SimConfig};
+use mynah_runtime::scheduler::threads_for;
 use mynah_runtime::{Account, AccountSetup, ApiKind, Host, HostConfig};
 use mynah_store::Store;
 use serde_json::Value;
@@ -65,7 +66,8 @@ impl Stage {
         let sim = Sim::new(SimConfig { roster: roster(), login, ..SimConfig::default() }, clock.clone());
         let account = AccountSetup { name: ACCOUNT.parse().unwrap(), api: ApiKind::Openqq, network: sim };
         let config = HostConfig { workers: Some(2), accounts: vec![account], ..HostConfig::default() };
-        let engine = Engine::new(EngineConfig { workers: 2, ..EngineConfig::default() }).unwrap();
+        let engine =
+            Engine::new(EngineConfig { workers: threads_for(2), ..EngineConfig::default() }).unwrap();
         let (store, recovery) = Store::open_in_memory().unwrap();
         let host = Host::start(config, engine, store, recovery, clock).unwrap();
         let router = mynah_api::router(host.clone(), settings);

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use mynah_engine::{
-    CallContext, CallReport, Engine, EngineConfig, HostServices, ImportGrants, InstancePolicy, KvRefusal,
-    KvScope, KvValue, Limits, Release, Script, ServiceError, SettingsLayers,
+    CallContext, CallReport, Deferred, Engine, EngineConfig, HostServices, ImportGrants, InstancePolicy,
+    KvRefusal, KvScope, KvValue, Limits, Release, Script, ServiceError, SettingsLayers,
 };
 use mynah_model::Attrs;
 use mynah_model::address::ChatKind;
@@ -165,5 +165,7 @@ impl HostServices for Store {
         Ok(all.take(limit as usize).map(|((_, key), value)| (key.clone(), value.clone())).collect())
     }
 
-    fn give_way(&mut self, _: Duration) {}
+    fn give_way(&mut self, _: Duration) -> Result<(), Deferred> {
+        Ok(())
+    }
 }

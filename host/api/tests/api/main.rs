@@ -3,7 +3,7 @@
 //! # Layout
 //! - `stage`: a running host and calls to its router
 //! - `vectors`: samples of calls with the answers that the original gave
-//! - `openqq`: what the samples do not say
+//! - `openqq`, `openwx`, `openwx_talk`: what the samples do not say
 //! - `check_event`: long polling
 //! - `admin`: the administration
 //! - `hostile`: requests that are wrong on purpose
@@ -17,6 +17,10 @@ mod check_event;
 mod hostile;
 #[cfg(test)]
 mod openqq;
+#[cfg(test)]
+mod openwx;
+#[cfg(test)]
+mod openwx_talk;
 #[cfg(test)]
 mod socket;
 #[cfg(test)]

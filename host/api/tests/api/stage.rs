@@ -23,11 +23,15 @@ use tower::ServiceExt;
 /// Longer than anything takes that works.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The name of the account.
+/// The name of the account, if it is served through Openqq.
 pub(crate) const ACCOUNT: &str = "qq";
+
+/// The name of the account, if it is served through Openwx.
+pub(crate) const WX_ACCOUNT: &str = "wx";
 
 /// A running host and its router.
 pub(crate) struct Stage {
+    name: &'static str,
     pub(crate) host: Host,
     pub(crate) router: Router,
 }
@@ -47,8 +51,8 @@ impl Answer {
 }
 
 /// The roster that the samples of calls assume.
-pub(crate) fn roster() -> Roster {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/roster_qq.json");
+pub(crate) fn roster(file: &str) -> Roster {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures").join(file);
     roster_file::load(&path).unwrap()
 }
 
@@ -60,22 +64,56 @@ impl Stage {
         stage
     }
 
+    /// A host with an account like one of WeChat, served through Openwx, that is running.
+    pub(crate) async fn wx(settings: ApiSettings) -> Self {
+        let stage = Self::wx_with_login(settings, LoginMode::Immediate).await;
+        stage.until(AccountState::Running).await;
+        stage
+    }
+
+    /// The same whose account has just been started.
+    pub(crate) async fn wx_with_login(settings: ApiSettings, login: LoginMode) -> Self {
+        Self::start(
+            settings,
+            Arc::new(SystemClock),
+            (WX_ACCOUNT, ApiKind::Openwx),
+            roster("roster_wx.json"),
+            login,
+        )
+    }
+
     /// A host whose account has just been started.
     pub(crate) async fn with_login(settings: ApiSettings, login: LoginMode) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let sim = Sim::new(SimConfig { roster: roster(), login, ..SimConfig::default() }, clock.clone());
-        let account = AccountSetup { name: ACCOUNT.parse().unwrap(), api: ApiKind::Openqq, network: sim };
+        Self::start(
+            settings,
+            Arc::new(SystemClock),
+            (ACCOUNT, ApiKind::Openqq),
+            roster("roster_qq.json"),
+            login,
+        )
+    }
+
+    /// The same with another clock, account and roster.
+    pub(crate) fn start(
+        settings: ApiSettings,
+        clock: Arc<dyn Clock>,
+        (name, api): (&'static str, ApiKind),
+        roster: Roster,
+        login: LoginMode,
+    ) -> Self {
+        let sim = Sim::new(SimConfig { roster, login, ..SimConfig::default() }, clock.clone());
+        let account = AccountSetup { name: name.parse().unwrap(), api, network: sim };
         let config = HostConfig { workers: Some(2), accounts: vec![account], ..HostConfig::default() };
         let engine =
             Engine::new(EngineConfig { workers: threads_for(2), ..EngineConfig::default() }).unwrap();
         let (store, recovery) = Store::open_in_memory().unwrap();
         let host = Host::start(config, engine, store, recovery, clock).unwrap();
         let router = mynah_api::router(host.clone(), settings);
-        Self { host, router }
+        Self { name, host, router }
     }
 
     pub(crate) fn account(&self) -> Arc<Account> {
-        self.host.account(ACCOUNT).unwrap()
+        self.host.account(self.name).unwrap()
     }
 
     /// Waits until the account is in this state.
@@ -104,16 +142,21 @@ impl Stage {
         self.call(request.body(Body::from(json.into())).unwrap()).await
     }
 
+    /// The path of something that the embedded network of the account can be asked for.
+    pub(crate) fn sim(&self, what: &str) -> String {
+        format!("/api/v1/accounts/{}/sim/{what}", self.name)
+    }
+
     /// What the account did.
     pub(crate) async fn outbox(&self) -> Vec<Value> {
-        let answer = self.get(&format!("/api/v1/accounts/{ACCOUNT}/sim/outbox")).await;
+        let answer = self.get(&self.sim("outbox")).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
         serde_json::from_str(&answer.text).unwrap()
     }
 
     /// Makes a person say something; the number of the event.
     pub(crate) async fn say(&self, fields: Value) -> u64 {
-        let answer = self.post(&format!("/api/v1/accounts/{ACCOUNT}/sim/say"), fields.to_string()).await;
+        let answer = self.post(&self.sim("say"), fields.to_string()).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
         answer.json()["seq"].as_u64().unwrap()
     }

@@ -1,4 +1,4 @@
-//! `tests/vectors/openqq.jsonl`: calls with the answers that the original program gave.
+//! `tests/vectors/*.jsonl`: calls with the answers that the original programs gave.
 //!
 //! A number and a string with the same digits are equal; a null, an absent field and an empty one are equal. An
 //! object is compared as a subset, an array whole and in any order.
@@ -60,28 +60,66 @@ fn unwrap_call(text: &str) -> Option<(&str, Value)> {
     Some((name, serde_json::from_str(rest.strip_suffix(')')?).ok()?))
 }
 
-/// Whether the newest deed of the account is what the call asked for.
-fn is_done(deed: &Value, path: &str, params: &str) -> bool {
-    let params: HashMap<&str, String> = params
-        .split('&')
-        .filter_map(|pair| pair.split_once('='))
-        .map(|(name, value)| (name, percent_decode_str(value).decode_utf8().unwrap().into_owned()))
-        .collect();
-    let kind = path.trim_start_matches("/openqq/").split('_').next().unwrap();
-    let list = ["member_id", "member_uid", "member_qq"].iter().find_map(|name| params.get(name));
-    let members = list.map(|list| list.split(',').count());
-    deed["kind"] == kind
-        && deed["by"] == "api"
-        && deed["text"].as_str() == params.get("content").map(String::as_str)
-        && deed["members"].as_array().map(Vec::len) == members
-        && deed["seconds"].as_u64() == params.get("time").map(|time| time.parse().unwrap())
+/// The parameters of a sample's query and form.
+type Given<'a> = HashMap<&'a str, String>;
+
+fn given<'a>(query: &'a str, form: &'a str) -> Given<'a> {
+    let pairs = query.split('&').chain(form.split('&')).filter_map(|pair| pair.split_once('='));
+    pairs.map(|(name, value)| (name, percent_decode_str(value).decode_utf8().unwrap().into_owned())).collect()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_sample_is_answered_as_the_original_answers_it() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/openqq.jsonl");
+/// How many items the list has that stands in one of these parameters.
+fn count(given: &Given<'_>, names: &[&str]) -> Option<usize> {
+    names.iter().find_map(|name| given.get(name)).map(|list| list.split(',').count())
+}
+
+/// What a deed that a call asks for looks like in the account's outbox.
+struct Deed<'a> {
+    kind: &'a str,
+    text: Option<&'a str>,
+    members: Option<usize>,
+    seconds: Option<u64>,
+}
+
+impl Deed<'_> {
+    fn is(&self, deed: &Value) -> bool {
+        deed["kind"] == self.kind
+            && deed["by"] == "api"
+            && deed["text"].as_str() == self.text
+            && deed["members"].as_array().map(Vec::len) == self.members
+            && deed["seconds"].as_u64() == self.seconds
+    }
+}
+
+fn openqq_deed<'a>(endpoint: &'a str, given: &'a Given<'_>) -> Deed<'a> {
+    Deed {
+        kind: endpoint.split('_').next().unwrap(),
+        text: given.get("content").map(String::as_str),
+        members: count(given, &["member_id", "member_uid", "member_qq"]),
+        seconds: given.get("time").map(|time| time.parse().unwrap()),
+    }
+}
+
+fn openwx_deed<'a>(endpoint: &'a str, given: &'a Given<'_>) -> Deed<'a> {
+    let text = |name: &str| given.get(name).map(String::as_str);
+    let (kind, text) = match endpoint {
+        "send_friend_message" | "send_group_message" => ("send", text("content")),
+        "create_group" => ("create-group", text("displayname")),
+        "invite_friend" => ("invite", None),
+        "kick_group_member" => ("kick", None),
+        "set_group_displayname" => ("set-group-name", text("new_displayname")),
+        "set_friend_markname" | "set_markname" => ("set-markname", text("new_markname")),
+        "stick" => ("stick", Some(if text("op") == Some("0") { "off" } else { "on" })),
+        "make_friend" => ("make-friend", Some(text("verify").unwrap_or_default())),
+        other => panic!("what does {other} do?"),
+    };
+    Deed { kind, text, members: count(given, &["friend", "friends", "member", "members"]), seconds: None }
+}
+
+/// Makes every call of a file, and says which were not answered, or done, as they should be.
+async fn run(stage: &Stage, file: &str, deed: for<'a> fn(&'a str, &'a Given<'_>) -> Deed<'a>) -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors").join(file);
     let samples = std::fs::read_to_string(path).unwrap();
-    let stage = Stage::new(ApiSettings { jsonp: true, ..ApiSettings::default() }).await;
     let mut wrong = Vec::new();
     for line in samples.lines() {
         let sample: Value = serde_json::from_str(line).unwrap();
@@ -109,32 +147,44 @@ async fn every_sample_is_answered_as_the_original_answers_it() {
             Some(text) => answer.text == text,
             None => expected.is_null() || holds(&json(), expected),
         };
+        let given = given(query, form);
         let acts = expected["code"] == 0;
+        let deeds = match given.get("id").map(String::as_str) {
+            _ if !acts => 0,
+            Some("@all") => stage.account().roster().friends.len(),
+            _ => 1,
+        };
         let mut outbox = stage.outbox().await;
         while acts && query.contains("async=1") && outbox.len() == before {
             outbox = stage.outbox().await;
         }
-        let effect_holds = match outbox.last() {
-            Some(deed) if acts => {
-                outbox.len() == before + 1 && is_done(deed, path, &format!("{query}&{form}"))
-            }
-            _ => !acts && outbox.len() == before,
-        };
+        let endpoint = path.rsplit('/').next().unwrap();
+        let new = outbox.get(before..).unwrap_or_default();
+        let effect_holds = new.len() == deeds && new.iter().all(|found| deed(endpoint, &given).is(found));
         if !(status_holds && body_holds && effect_holds) {
             let seen = (status_holds, body_holds, effect_holds);
-            wrong.push(format!(
-                "{} {seen:?}: {} {}\n{:?}",
-                sample["name"],
-                answer.status,
-                answer.text,
-                outbox.last()
-            ));
+            wrong.push(format!("{} {seen:?}: {} {}\n{new:?}", sample["name"], answer.status, answer.text));
         }
         if sample["mutates"] == true {
-            let reset = stage.post("/api/v1/accounts/qq/sim/reset", "").await;
+            let reset = stage.post(&stage.sim("reset"), "").await;
             assert_eq!(reset.status, StatusCode::OK, "{}", reset.text);
         }
     }
+    wrong
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_sample_of_openqq_is_answered_as_the_original_answers_it() {
+    let stage = Stage::new(ApiSettings { jsonp: true, ..ApiSettings::default() }).await;
+    let wrong = run(&stage, "openqq.jsonl", openqq_deed).await;
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_sample_of_openwx_is_answered_as_the_original_answers_it() {
+    let stage = Stage::wx(ApiSettings { jsonp: true, ..ApiSettings::default() }).await;
+    let wrong = run(&stage, "openwx.jsonl", openwx_deed).await;
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     stage.end().await;
 }

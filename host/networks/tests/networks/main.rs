@@ -2,6 +2,7 @@
 // Always so in this folder; said for clippy, which relaxes its rules only where it is.
 #![cfg(test)]
 
+mod contacts;
 mod history;
 mod login;
 mod orderly;

@@ -68,6 +68,23 @@ fn an_act_that_ended_stays_ended_unless_nobody_knew() {
 }
 
 #[test]
+fn a_message_that_was_sent_is_found_among_the_newest_acts_of_its_account() {
+    let store = temporary();
+    for number in 1..=3 {
+        write(&store, vec![Write::OutboxDecided(act(number, None)), ended(number, Outcome::Done)]).unwrap();
+    }
+    let found = |account: &str, id: &str, limit| {
+        let account = account.parse().unwrap();
+        let row = store.read(|reader| reader.outbox_sent(&account, id, limit)).unwrap();
+        row.map(|row| row.act.number.0)
+    };
+    assert_eq!(found("qq", "m1", 3), Some(1));
+    assert_eq!(found("qq", "m1", 2), None, "it is the third newest");
+    assert_eq!(found("wx", "m1", 3), None);
+    assert_eq!(found("qq", "m'1", 3), None);
+}
+
+#[test]
 fn what_was_done_is_listed_in_that_order_until_the_account_is_reset() {
     let store = temporary();
     let mut other = act(4, None);

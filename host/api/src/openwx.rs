@@ -118,3 +118,81 @@ impl call::Endpoint for Endpoint {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::*;
+    use crate::objects::{JsonType, Object};
+
+    fn document() -> String {
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/openwx.md")).unwrap()
+    }
+
+    /// The texts of all files of Rust in a folder and the folders in it.
+    fn sources(folder: &Path) -> String {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let read = |path: std::path::PathBuf| match path.extension() {
+            _ if path.is_dir() => sources(&path),
+            Some(extension) if extension == "rs" => std::fs::read_to_string(path).unwrap(),
+            _ => String::new(),
+        };
+        entries.map(read).collect()
+    }
+
+    /// What stands between backticks.
+    fn code(cell: &str) -> Vec<&str> {
+        cell.split('`').skip(1).step_by(2).collect()
+    }
+
+    /// The rows of the table of endpoints: the name, the names of the tests.
+    fn rows(document: &str) -> Vec<(&str, Vec<&str>)> {
+        let (_, chapter) = document.split_once("\n## Endpoints\n").unwrap();
+        let (chapter, _) = chapter.split_once("\n## ").unwrap();
+        let rows = chapter.lines().filter(|line| line.starts_with("| `"));
+        rows.map(|line| {
+            let cells: Vec<&str> = line.trim_matches('|').split('|').collect();
+            assert_eq!(cells.len(), 5, "{line}");
+            (code(cells[0])[0], code(cells[4]))
+        })
+        .collect()
+    }
+
+    #[test]
+    fn every_endpoint_is_documented_with_tests_that_there_are() {
+        let document = document();
+        let rows = rows(&document);
+        let documented: BTreeSet<&str> = rows.iter().map(|(name, _)| *name).collect();
+        let offered: BTreeSet<&str> = ENDPOINTS.iter().map(|(name, _)| *name).collect();
+        assert_eq!(documented, offered);
+        assert_eq!(rows.len(), offered.len(), "each once");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let sources = sources(&folder.join("src")) + &sources(&folder.join("tests"));
+        for (name, tests) in rows {
+            assert!(!tests.is_empty(), "{name} names no test");
+            for test in tests {
+                assert!(sources.contains(&format!("fn {test}()")), "{name}: there is no test `{test}`");
+            }
+        }
+    }
+
+    fn row(object: &Object) -> String {
+        let fields = object.fields.iter().map(|field| match field.json {
+            JsonType::Text => format!("`{}` text", field.name),
+            JsonType::Number => format!("`{}` number", field.name),
+            JsonType::List(of) => format!("`{}` list of {}", field.name, of.name),
+        });
+        format!("| {} | {} |", object.name, fields.collect::<Vec<_>>().join(", "))
+    }
+
+    #[test]
+    fn every_object_is_documented_with_its_fields_and_types() {
+        let document = document();
+        for object in objects::OBJECTS {
+            let row = row(object);
+            assert!(document.lines().any(|line| line == row), "docs/openwx.md needs this row:\n{row}");
+        }
+    }
+}

@@ -50,7 +50,10 @@ async fn a_group_that_is_made_appears_with_its_owner_and_friends() {
         let receipt = act_alone(&stage, create(&friends, Some("新群"))).await.unwrap();
         let id = receipt.group_id.unwrap();
         let happenings = stage.account.happenings().split_off(before);
-        assert_eq!(kinds(&happenings), [EventKind::GroupJoined, EventKind::MemberJoined, EventKind::MemberJoined]);
+        assert_eq!(
+            kinds(&happenings),
+            [EventKind::GroupJoined, EventKind::MemberJoined, EventKind::MemberJoined]
+        );
         assert!(happenings.iter().all(|happening| happening.consequence.is_some()));
         let roster = stage.account.roster();
         let made = roster.groups.get(&id).unwrap();

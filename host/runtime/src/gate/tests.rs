@@ -218,3 +218,47 @@ fn empty_and_impossible_values_are_named() {
     let nobody = ActionBody::Kick { members: vec![], reject_again: false };
     assert_eq!(case.code(Action::new(nobody)), "action.invalid");
 }
+
+#[test]
+fn what_only_the_api_asks_for_passes_the_same_gate() {
+    let target = |kind, id: &str, via: Option<&str>| {
+        Some(Target { account: None, kind, id: id.into(), via: via.map(Into::into) })
+    };
+    let create = |friends: &[&str]| ActionBody::CreateGroup {
+        friends: friends.iter().map(|id| (*id).into()).collect(),
+        name: None,
+    };
+    let mark = |member: &str| ActionBody::SetMarkname { member: Some(member.into()), markname: "x".into() };
+    let stick = ActionBody::Stick { on: true };
+    let ask = ActionBody::MakeFriend { text: String::new() };
+    let group = || target(ChatKind::Group, "g", None);
+    for (target, body, expected) in [
+        (None, create(&["a"]), "granted"),
+        (None, create(&[]), "action.invalid"),
+        (group(), mark("m"), "granted"),
+        (group(), mark(""), "action.invalid"),
+        (None, mark("m"), "action.invalid"),
+        (target(ChatKind::Friend, "nobody", None), mark("m"), "chat.unknown"),
+        (group(), stick.clone(), "granted"),
+        (target(ChatKind::Group, "unknown", None), stick.clone(), "chat.unknown"),
+        (target(ChatKind::Temporary, "m", Some("group/g")), ask.clone(), "granted"),
+        (target(ChatKind::Temporary, "m", None), ask.clone(), "chat.unknown"),
+        (None, ask.clone(), "action.invalid"),
+    ] {
+        let action = Action { target, ..Action::new(body) };
+        assert_eq!(Case::caller().code(action.clone()), expected, "{action:?}");
+        assert_eq!(Case::script().code(action.clone()), "grant.missing", "{action:?}");
+        let mut stopped = Case::caller();
+        stopped.state = AccountState::Stop;
+        if expected == "granted" {
+            assert_eq!(stopped.code(action), "account.not-running");
+        }
+    }
+    let mut granted = Case::script();
+    if let Some(grants) = &mut granted.grants {
+        grants.allow.insert("stick".into());
+        grants.budget.insert("stick".into(), "1/min".parse().unwrap());
+    }
+    assert_eq!(granted.code(Action::new(stick.clone())), "granted");
+    assert_eq!(granted.code(Action::new(stick)), "budget.exhausted");
+}

@@ -32,6 +32,7 @@ pub(crate) async fn send_now(
     let code = match outcome.outcome {
         Outcome::Done => return Ok(outcome.message_id),
         Outcome::Failed => -1,
+        // What is not supported was answered above.
         Outcome::Unknown | Outcome::Unsupported => -2,
         Outcome::Refused => -3,
         Outcome::Expired => -4,

@@ -12,7 +12,7 @@ use mynah_networks::sim::{Sim, SimConfig, builtin};
 use mynah_networks::{Network, roster_file};
 use mynah_runtime::host::default_workers;
 use mynah_runtime::scheduler::threads_for;
-use mynah_runtime::{AccountSetup, Host, HostConfig, ScriptSources};
+use mynah_runtime::{AccountSetup, ApiKind, Host, HostConfig, ScriptSources};
 use mynah_store::{Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -168,7 +168,10 @@ fn set_up(account: &AccountConfig, clock: Arc<dyn Clock>) -> Result<AccountSetup
                 account.name
             ))
         })?,
-        None => builtin::roster(),
+        None => match account.api {
+            ApiKind::Openqq => builtin::roster(),
+            ApiKind::Openwx => builtin::wechat_roster(),
+        },
     };
     let network: Arc<dyn Network> =
         Sim::new(SimConfig { roster, seed: account.seed, login: account.login }, clock);

@@ -109,6 +109,11 @@ impl Fields {
         self.put("group_uid", group.uid.as_deref().unwrap_or_default());
     }
 
+    fn put_discuss(&mut self, id: &str, name: &str, roster: &Roster) {
+        self.put("discuss", roster.discusses.get(id).map_or(name, |discuss| &discuss.name));
+        self.put("discuss_id", id);
+    }
+
     fn put_media(&mut self, media: &Media) {
         self.put("media_id", media.id.as_deref().unwrap_or_default());
         self.put("media_mime", media.mime.as_deref().unwrap_or_default());
@@ -130,24 +135,31 @@ impl Fields {
         }
         match chat.kind {
             ChatKind::Group => self.put_group(&chat.id, &chat.name, roster),
-            ChatKind::Temporary => {
-                if let Some(id) = met_in(chat) {
-                    self.put("via", "group");
+            ChatKind::Discuss => self.put_discuss(&chat.id, &chat.name, roster),
+            ChatKind::Temporary => match met(chat) {
+                Some((via @ "group", id)) => {
+                    self.put("via", via);
                     self.put_group(id, "", roster);
                 }
-            }
-            _ => {}
+                Some((via @ "discuss", id)) => {
+                    self.put("via", via);
+                    self.put_discuss(id, "", roster);
+                }
+                _ => {}
+            },
+            ChatKind::Friend | ChatKind::Other => {}
         }
     }
 }
 
-/// What a message in this chat is called. Chats of other kinds are not WeChat's, and Openwx has no words for them.
+/// What a message in this chat is called. WeChat has no discusses; networks that do may be served through this API.
 fn message_type(chat: &Chat) -> Option<&'static str> {
     match chat.kind {
         ChatKind::Friend => Some("friend_message"),
         ChatKind::Group => Some("group_message"),
         ChatKind::Temporary => Some("sess_message"),
-        ChatKind::Discuss | ChatKind::Other => None,
+        ChatKind::Discuss => Some("discuss_message"),
+        ChatKind::Other => None,
     }
 }
 
@@ -229,29 +241,32 @@ fn media(message: &Message) -> Option<&Media> {
     })
 }
 
-/// The group in which a stranger was met.
-fn met_in(chat: &Chat) -> Option<&str> {
-    chat.via.as_deref()?.strip_prefix("group/")
+/// Where a stranger was met: `group` or `discuss`, and its id.
+fn met(chat: &Chat) -> Option<(&str, &str)> {
+    chat.via.as_deref()?.split_once('/')
+}
+
+/// A person of this chat as the roster knows them.
+fn known<'a>(chat: &Chat, id: &str, roster: &'a Roster) -> Option<&'a Arc<Person>> {
+    let in_discuss = |discuss: &str| roster.discusses.get(discuss)?.members.get(id);
+    match (chat.kind, met(chat)) {
+        (ChatKind::Friend, _) => roster.friends.get(id),
+        (ChatKind::Group, _) => roster.member(&chat.id, id),
+        (ChatKind::Discuss, _) => in_discuss(&chat.id),
+        (_, Some(("group", group))) => roster.member(group, id),
+        (_, Some(("discuss", discuss))) => in_discuss(discuss),
+        _ => None,
+    }
 }
 
 /// The sender as the roster knows them: events carry less of a person.
 fn known_sender<'a>(chat: &Chat, sender: &'a Person, roster: &'a Roster) -> &'a Person {
-    let known = match (chat.kind, met_in(chat)) {
-        (ChatKind::Friend, _) => roster.friends.get(&sender.id),
-        (ChatKind::Group, _) => roster.member(&chat.id, &sender.id),
-        (_, Some(group)) => roster.member(group, &sender.id),
-        _ => None,
-    };
-    known.map_or(sender, |known| known.as_ref())
+    known(chat, &sender.id, roster).map_or(sender, |known| known.as_ref())
 }
 
 /// The person on the other side of a chat of two.
 fn partner(chat: &Chat, roster: &Roster) -> Arc<Person> {
-    let known = match met_in(chat) {
-        Some(group) => roster.member(group, &chat.id),
-        None => roster.friends.get(&chat.id),
-    };
-    known.cloned().unwrap_or_else(|| {
+    known(chat, &chat.id, roster).cloned().unwrap_or_else(|| {
         Arc::new(Person { id: chat.id.clone(), name: chat.name.clone(), ..Person::default() })
     })
 }
@@ -368,6 +383,41 @@ mod tests {
             assert_eq!(report[field], json!(expected), "{field}");
         }
         assert_eq!(report["code"], json!(0));
+    }
+
+    #[test]
+    fn strangers_and_discusses_are_reported_with_where_it_was() {
+        for (kind, id, via, expected) in [
+            (
+                ChatKind::Temporary,
+                "@2372835507",
+                Some("group/@@2617047292"),
+                [
+                    ("type", "sess_message"),
+                    ("via", "group"),
+                    ("group_id", "@@2617047292"),
+                    ("receiver", "灰灰的名片"),
+                ],
+            ),
+            (
+                ChatKind::Temporary,
+                "@8",
+                Some("discuss/6"),
+                [("type", "sess_message"), ("via", "discuss"), ("discuss_id", "6"), ("receiver", "名")],
+            ),
+            (
+                ChatKind::Discuss,
+                "6",
+                None,
+                [("type", "discuss_message"), ("discuss", "名"), ("discuss_id", "6"), ("class", "send")],
+            ),
+        ] {
+            let sent = message(MessageClass::Send, Person::clone(&roster().user), vec![Segment::text("x")]);
+            let report = of(&event(kind, id, via, EventBody::MessageSent(sent)), &roster()).unwrap();
+            for (field, expected) in expected {
+                assert_eq!(report[field], json!(expected), "{id} {field}");
+            }
+        }
     }
 
     #[test]

@@ -6,9 +6,9 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{StatusCode, header};
 use mynah_api::ApiSettings;
-use mynah_model::clock::{Clock, VirtualClock};
+use mynah_model::clock::{Clock, SystemClock, VirtualClock};
 use mynah_model::event::AccountState;
-use mynah_networks::sim::LoginMode;
+use mynah_networks::sim::{LoginMode, builtin};
 use mynah_runtime::ApiKind;
 use serde_json::{Value, json};
 
@@ -48,6 +48,26 @@ async fn a_message_is_sent_and_named_with_its_receiver() {
         assert_eq!((&deed["kind"], &deed["text"]), (&json!("send"), &json!("你好 +😀\n1")));
         assert_eq!(deed["chat"], format!("wx/{chat}/{receiver}"));
     }
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_built_in_people_can_be_talked_to_at_once() {
+    let (settings, login) = (ApiSettings::default(), LoginMode::Immediate);
+    let account = (WX_ACCOUNT, ApiKind::Openwx);
+    let stage = Stage::start(settings, Arc::new(SystemClock), account, builtin::wechat_roster(), login);
+    stage.until(AccountState::Running).await;
+    let friends = call(&stage, "get_friend_info").await;
+    let friend = friends[0]["id"].as_str().unwrap();
+    assert!(friend.starts_with('@'), "{friend}");
+    for path in [
+        "send_friend_message?id=filehelper".to_owned(),
+        format!("send_friend_message?id={friend}"),
+        "send_group_message?displayname=PERL%E5%AD%A6%E4%B9%A0%E4%BA%A4%E6%B5%81".to_owned(),
+    ] {
+        assert_eq!(call(&stage, &format!("{path}&content=x")).await["code"], 0, "{path}");
+    }
+    assert_eq!(stage.outbox().await.len(), 3);
     stage.end().await;
 }
 

@@ -20,7 +20,7 @@ pub struct AccountConfig {
     pub name: AccountName,
     /// Which API it is served through.
     pub api: ApiKind,
-    /// Who is on the network: a JSON file in the API's own shape. `None` is the built-in one.
+    /// Who is on the network: a JSON file in the API's own shape. `None` is the built-in one of the account's API.
     pub roster: Option<PathBuf>,
     /// One seed is one history.
     pub seed: u64,

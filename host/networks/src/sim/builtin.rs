@@ -1,11 +1,15 @@
 //! The roster that a sim account has when the configuration names none: enough of everything to try a rule
 //! on, Chinese and English, always the same. Ids are the numbers that people see, so that one number does.
 
+mod wechat;
+
 use std::sync::Arc;
 
 use mynah_model::Attrs;
 use mynah_model::roster::{Discuss, Group, Person, Role, Roster, Table};
 use serde_json::Value;
+
+pub use wechat::wechat_roster;
 
 /// The account's own id.
 const USER: &str = "1234567";

@@ -13,7 +13,7 @@
 //! - [`gate`], [`grants`], [`budget`], [`moderation`]: what is done of what is asked for
 //! - `state`: what scripts see of their kv while an event is handled
 //! - `outbox`, `ended`: delivery, at most once and in order within a chat; what comes of it
-//! - `timers`, `waiting`: timers of scripts, and waiting by the host's clock
+//! - `timers`: timers of scripts
 //! - [`scripts`], `rules`, [`health`], `reload`: files -> releases -> the live rule set
 //! - [`status`]: what the host shows of itself
 //! - [`limits`]: every bound, with the reason for the number
@@ -39,8 +39,9 @@ pub mod scripts;
 mod state;
 pub mod status;
 mod timers;
-mod waiting;
 mod workers;
+
+use mynah_networks::waiting;
 
 pub use account::{Account, ApiKind};
 pub use host::{AccountSetup, ActOutcome, Host, HostConfig, HostError};

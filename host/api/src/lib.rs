@@ -16,7 +16,8 @@
 //! - [`objects`]: users, friends, groups as JSON, by tables of fields and types
 //! - `sending`, `outcome`: having the host do something, and what became of it in the APIs' words
 //! - `check_event`: events by long polling
-//! - `client`: get_client_info, stop_client: the account as a running program
+//! - `client`: get_client_info, stop_client, relogin: the account as a running program
+//! - `controller`: start_client, check_client, get_qrcode: several accounts in one host
 //! - `report`: events in the shape of the API that their account is served through
 //! - [`openqq`]: the paths under `/openqq`
 //! - [`openwx`]: the paths under `/openwx`
@@ -40,6 +41,7 @@ mod body;
 mod call;
 mod check_event;
 mod client;
+mod controller;
 mod feed;
 mod guard;
 mod jsonp;

@@ -99,7 +99,9 @@ fn not_started(name: &AccountName, error: &HostError) -> Answer {
         _ => (3, "failure"),
     };
     tracing::warn!(account = %name, %error, "an account was not started");
-    Answer::Json(json!({ "code": code, "status": status, "client": name.as_str(), "info": error.to_string() }))
+    Answer::Json(
+        json!({ "code": code, "status": status, "client": name.as_str(), "info": error.to_string() }),
+    )
 }
 
 /// What a caller may say of an account that there is not yet. Where its people come from is not for callers to say:

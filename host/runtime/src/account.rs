@@ -353,7 +353,9 @@ impl Sink for AccountSink {
     }
 
     fn session(&self) -> Boxed<'_, Option<Vec<u8>>> {
-        Box::pin(async { self.account.with_its_files(|files| files.read(ClientFile::Cookie)).await.flatten() })
+        Box::pin(async {
+            self.account.with_its_files(|files| files.read(ClientFile::Cookie)).await.flatten()
+        })
     }
 
     fn keep_session<'a>(&'a self, session: &'a [u8]) -> Boxed<'a, ()> {

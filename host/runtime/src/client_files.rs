@@ -73,7 +73,9 @@ impl ClientFolder {
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let dir = rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(|error| match error {
-            Errno::NOTDIR | Errno::LOOP => failed("it is not a folder, or a link to one; name the folder itself".into()),
+            Errno::NOTDIR | Errno::LOOP => {
+                failed("it is not a folder, or a link to one; name the folder itself".into())
+            }
             other => said(other.into()),
         })?;
         let stat = rustix::fs::fstat(&dir).map_err(|error| said(error.into()))?;
@@ -281,11 +283,7 @@ impl ClientFiles {
     }
 
     /// Refuses what somebody may have put there to have us write or read something else.
-    fn check(
-        &self,
-        file: ClientFile,
-        opened: impl std::os::fd::AsFd,
-    ) -> Result<Stat, ClientFilesError> {
+    fn check(&self, file: ClientFile, opened: impl std::os::fd::AsFd) -> Result<Stat, ClientFilesError> {
         let stat = rustix::fs::fstat(opened).map_err(|error| self.failed(file, io::Error::from(error)))?;
         let is_plain = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && stat.st_nlink == 1;
         match is_plain && stat.st_uid == rustix::process::geteuid().as_raw() {

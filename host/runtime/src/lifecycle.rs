@@ -173,7 +173,9 @@ impl Lifecycle {
     pub(crate) fn recover_made(&self) -> Result<(), StoreError> {
         let mut made: Vec<(AccountName, MadeAccount)> = Vec::new();
         for (key, value) in self.store.read(|reader| reader.metas(FACTS))? {
-            let Some(name) = key.strip_prefix(FACTS).and_then(|rest| rest.strip_suffix(MADE)) else { continue };
+            let Some(name) = key.strip_prefix(FACTS).and_then(|rest| rest.strip_suffix(MADE)) else {
+                continue;
+            };
             match (name.parse(), serde_json::from_str(&value)) {
                 (Ok(name), Ok(account)) => made.push((name, account)),
                 (Err(error), _) => tracing::error!(%error, "an account that was made is left out"),
@@ -255,7 +257,9 @@ impl Lifecycle {
         }
         let runs = |account: &Arc<Account>| account.orders().wants_to_run();
         let all = self.accounts.all();
-        if !known.as_ref().is_some_and(runs) && all.iter().filter(|account| runs(account)).count() >= self.max_clients {
+        if !known.as_ref().is_some_and(runs)
+            && all.iter().filter(|account| runs(account)).count() >= self.max_clients
+        {
             return Err(HostError::TooManyClients { max: self.max_clients });
         }
         let mut facts = vec![Write::Meta { key: fact(name, STOPPED), value: NO.to_owned() }];
@@ -264,7 +268,12 @@ impl Lifecycle {
             (None, None) => return Err(HostError::NoAccount(name.clone())),
             (None, Some(_)) if all.len() >= limits::KNOWN_ACCOUNTS => return Err(HostError::TooManyAccounts),
             (None, Some(new)) => {
-                let made = MadeAccount { api: new.api, login: new.login.into(), seed: new.seed, at: self.intake.now() };
+                let made = MadeAccount {
+                    api: new.api,
+                    login: new.login.into(),
+                    seed: new.seed,
+                    at: self.intake.now(),
+                };
                 let value = serde_json::to_string(&made).map_err(std::io::Error::from)?;
                 facts.push(Write::Meta { key: fact(name, MADE), value });
                 let account = self.maker.new_account(name.clone(), new);
@@ -277,7 +286,8 @@ impl Lifecycle {
             account.unmark_stopped();
         }
         account.orders().note_start();
-        let number = account.orders().give(Wish::Run { anew: false }, |wish| matches!(wish, Wish::Run { .. }));
+        let number =
+            account.orders().give(Wish::Run { anew: false }, |wish| matches!(wish, Wish::Run { .. }));
         self.all_stopped.send_replace(false);
         Ok(StartOrder { account, number, kept: self.write(facts) })
     }

@@ -49,7 +49,8 @@ impl LoginCode {
         };
         let code = QrCode::new(text).map_err(wrong)?;
         // Terminals are dark, mostly: what is drawn is the light of the code.
-        let blocks = code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build();
+        let blocks =
+            code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build();
         Ok(Self { text: text.to_owned(), picture: jpeg(&code)?, blocks, path: None })
     }
 
@@ -123,7 +124,8 @@ mod tests {
     #[test]
     fn a_picture_is_a_jpeg_that_says_what_it_was_drawn_from() {
         let long = "x".repeat(2_000);
-        for text in ["https://sim.invalid/login?code=00112233445566778899aabbccddeeff", "扫码 登录", &long] {
+        for text in ["https://sim.invalid/login?code=00112233445566778899aabbccddeeff", "扫码 登录", &long]
+        {
             let code = LoginCode::draw(text).unwrap();
             assert!(code.picture().starts_with(&[0xff, 0xd8, 0xff]));
             assert_eq!(read(code.picture()), text);

@@ -396,11 +396,7 @@ mod tests {
             "broken"
         }
 
-        fn run(
-            self: Arc<Self>,
-            _: Arc<dyn Sink>,
-            _: StopSignal,
-        ) -> Boxed<'static, Result<(), NetworkError>> {
+        fn run(self: Arc<Self>, _: Arc<dyn Sink>, _: StopSignal) -> Boxed<'static, Result<(), NetworkError>> {
             Box::pin(async { Ok(()) })
         }
 

@@ -263,6 +263,7 @@ impl Lifecycle {
             return Err(HostError::TooManyClients { max: self.max_clients });
         }
         let mut facts = vec![Write::Meta { key: fact(name, STOPPED), value: NO.to_owned() }];
+        let is_new = known.is_none();
         let account = match (known, new) {
             (Some(account), _) => account,
             (None, None) => return Err(HostError::NoAccount(name.clone())),
@@ -278,7 +279,6 @@ impl Lifecycle {
                 facts.push(Write::Meta { key: fact(name, MADE), value });
                 let account = self.maker.new_account(name.clone(), new);
                 self.accounts.add(account.clone());
-                self.keep(account.clone(), &mut ordering);
                 account
             }
         };
@@ -288,6 +288,10 @@ impl Lifecycle {
         account.orders().note_start();
         let number =
             account.orders().give(Wish::Run { anew: false }, |wish| matches!(wish, Wish::Run { .. }));
+        if is_new {
+            // Its keeper begins with that order.
+            self.keep(account.clone(), &mut ordering);
+        }
         self.all_stopped.send_replace(false);
         Ok(StartOrder { account, number, kept: self.write(facts) })
     }

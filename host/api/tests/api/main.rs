@@ -5,6 +5,7 @@
 //! - `vectors`: samples of calls with the answers that the original gave
 //! - `openqq`, `openwx`, `openwx_talk`: what the samples do not say
 //! - `check_event`: long polling
+//! - `controller`: several accounts, their logins and files
 //! - `admin`: the administration
 //! - `hostile`: requests that are wrong on purpose
 //! - `socket`: what only a connection shows
@@ -13,6 +14,8 @@
 mod admin;
 #[cfg(test)]
 mod check_event;
+#[cfg(test)]
+mod controller;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]

@@ -296,3 +296,6 @@ impl ClientFiles {
 fn mode(stat: &Stat) -> RawMode {
     stat.st_mode & 0o7777
 }
+
+#[cfg(test)]
+mod tests;

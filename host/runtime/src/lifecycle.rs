@@ -308,9 +308,16 @@ impl Lifecycle {
             let fact = Write::Meta { key: fact(account.name(), STOPPED), value: YES.to_owned() };
             (account.orders().starts(), self.write(vec![fact]))
         };
-        kept.await.unwrap_or(Err(StoreError::Closed))?;
         let (lifecycle, account) = (self.clone(), account.clone());
-        Ok(tokio::spawn(async move {
+        let (tell, told) = oneshot::channel();
+        // On its own from here: a caller who goes away has ordered it all the same.
+        let stopping = tokio::spawn(async move {
+            let kept = kept.await.unwrap_or(Err(StoreError::Closed));
+            let failed = kept.is_err();
+            let _ = tell.send(kept);
+            if failed {
+                return;
+            }
             tokio::time::sleep(delay).await;
             let number = {
                 let _decided_one_by_one = lifecycle.ordering.lock();
@@ -321,7 +328,9 @@ impl Lifecycle {
                 account.orders().give(Wish::Rest, |wish| wish == Wish::Rest)
             };
             account.orders().until_done(number.unwrap_or(account.orders().last().number)).await;
-        }))
+        });
+        told.await.unwrap_or(Err(StoreError::Closed))?;
+        Ok(stopping)
     }
 
     /// Logs an account in again, as for the first time, so much later; unless it is stopped by then.

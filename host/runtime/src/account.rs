@@ -185,9 +185,14 @@ impl Account {
     /// Brings its files to a state that it is about to enter.
     async fn show(self: &Arc<Self>, state: AccountState) {
         let code_is_over = state != AccountState::Scaning && self.login_code.swap(None).is_some();
-        let state = ClientState::of(self, state, self.port);
+        let json = match serde_json::to_vec(&ClientState::of(self, state, self.port)) {
+            Ok(json) => json,
+            Err(error) => {
+                tracing::error!(account = %self.name, %error, "the state file is not brought up to date");
+                return;
+            }
+        };
         self.with_its_files(move |files| {
-            let json = serde_json::to_vec(&state).unwrap_or_default();
             files.write(ClientFile::State, &json)?;
             if code_is_over { files.remove(ClientFile::Qrcode) } else { Ok(()) }
         })

@@ -208,8 +208,14 @@ impl ClientFiles {
         Err(self.failed(ClientFile::Pid, "it was replaced again and again"))
     }
 
-    /// Replaces a file: whoever reads it sees the old or the new, whole. The account must be claimed.
+    /// Replaces a file: whoever reads it sees the old or the new, whole.
+    ///
+    /// # Errors
+    /// If the account is not claimed: the file would be another host's, or stay behind.
     pub fn write(&self, file: ClientFile, bytes: &[u8]) -> Result<(), ClientFilesError> {
+        // Held, so that nothing is written after all was cleared.
+        let claim = self.claim.lock();
+        self.check_claim(file, claim.is_some())?;
         let failed = |error: io::Error| self.failed(file, error);
         let (name, apart) = (self.name(file), self.apart(file));
         let dir = &self.folder.dir;
@@ -244,8 +250,10 @@ impl ClientFiles {
         }
     }
 
-    /// Removes a file, if it is there.
+    /// Removes a file, if it is there. The account must be claimed.
     pub fn remove(&self, file: ClientFile) -> Result<(), ClientFilesError> {
+        let claim = self.claim.lock();
+        self.check_claim(file, claim.is_some())?;
         self.unlink(&self.name(file)).map_err(|error| self.failed(file, error))
     }
 
@@ -266,6 +274,10 @@ impl ClientFiles {
             }
         }
         *claim = None;
+    }
+
+    fn check_claim(&self, file: ClientFile, claimed: bool) -> Result<(), ClientFilesError> {
+        if claimed { Ok(()) } else { Err(self.failed(file, "this host does not run the account now")) }
     }
 
     fn unlink(&self, name: &OsString) -> io::Result<()> {

@@ -53,6 +53,7 @@ fn an_account_is_claimed_once_and_free_again_after() {
         "{refused}"
     );
     theirs.clear();
+    assert!(theirs.write(ClientFile::State, b"theirs").is_err() && theirs.remove(ClientFile::State).is_err());
     assert_eq!(
         ours.read(ClientFile::State).unwrap().as_deref(),
         Some(&b"ours"[..]),

@@ -131,7 +131,11 @@ impl Maker {
 
     /// An account that a caller made.
     fn new_account(&self, name: AccountName, new: NewAccount) -> Arc<Account> {
-        let config = SimConfig { roster: builtin::roster(), seed: new.seed, login: new.login };
+        let roster = match new.api {
+            ApiKind::Openqq => builtin::roster(),
+            ApiKind::Openwx => builtin::wechat_roster(),
+        };
+        let config = SimConfig { roster, seed: new.seed, login: new.login };
         self.account(AccountSetup { name, api: new.api, network: Sim::new(config, self.clock.clone()) })
     }
 }

@@ -76,7 +76,7 @@ impl Home {
         let host = Host::start(config, engine, store, recovery, clock).unwrap();
         let settings = ApiSettings { stop_delay: self.stop_delay, ..ApiSettings::default() };
         let router = mynah_api::router(host.clone(), settings);
-        Stage { host, router }
+        Stage { name: "qq", host, router }
     }
 
     fn file(&self, name: &str) -> PathBuf {

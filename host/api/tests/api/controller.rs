@@ -13,6 +13,7 @@ use mynah_model::clock::{Clock, VirtualClock};
 use mynah_model::event::{AccountState, EventBody};
 use mynah_model::names::Seq;
 use mynah_networks::sim::{CODE_LIFE_MS, LoginMode, Sim, SimConfig};
+use mynah_runtime::scheduler::threads_for;
 use mynah_runtime::{AccountSetup, ApiKind, ClientFolder, Clients, Host, HostConfig};
 use mynah_store::{Durability, Store};
 use serde_json::{Value, json};
@@ -71,7 +72,8 @@ impl Home {
             },
             ..HostConfig::default()
         };
-        let engine = Engine::new(EngineConfig { workers: 2, ..EngineConfig::default() }).unwrap();
+        let engine =
+            Engine::new(EngineConfig { workers: threads_for(2), ..EngineConfig::default() }).unwrap();
         let (store, recovery) = Store::open(&self.data.path().join("mynah.db"), Durability::Process).unwrap();
         let host = Host::start(config, engine, store, recovery, clock).unwrap();
         let settings = ApiSettings { stop_delay: self.stop_delay, ..ApiSettings::default() };

@@ -9,7 +9,7 @@ use mynah_model::action::Act;
 use mynah_model::clock::UnixMs;
 use mynah_model::event::{AccountState, Chat, EventBody};
 use mynah_model::names::{ScriptName, Seq};
-use mynah_model::roster::Roster;
+use mynah_model::roster::{Group, Roster};
 use tokio::sync::watch;
 
 use crate::sim::Sim;
@@ -41,6 +41,13 @@ pub trait Network: Send + Sync + 'static {
     /// has been reported to the sink before this resolves. Our own messages are not reported: the caller
     /// knows them.
     fn perform<'a>(&'a self, act: &'a Act) -> Boxed<'a, Result<Receipt, NetworkError>>;
+
+    /// Resolves when the network takes one more act; until then the act waits in the outbox. Not every network can be
+    /// spoken to as fast as one likes. Dropping it takes nothing.
+    fn turn<'a>(&'a self, act: &'a Act) -> Boxed<'a, ()> {
+        let _ = act;
+        Box::pin(async {})
+    }
 
     /// What to do about an act that was under way when the host was killed.
     fn redelivery(&self) -> Redelivery;
@@ -165,6 +172,12 @@ pub trait Sink: Send + Sync + 'static {
 
     /// The whole roster as the network has it now. Takes effect at once.
     fn roster(&self, roster: Roster);
+
+    /// One group as the network has it now, its members included. Takes effect at once.
+    fn group(&self, group: Group);
+
+    /// What the account knows now. The value never changes; ask again for a newer one.
+    fn known(&self) -> Arc<Roster>;
 
     /// Something happened. Its effect on the roster is visible when this resolves, and it is numbered and
     /// journalled; waits as long as the chat's queue is full, unless it is the consequence of an act.

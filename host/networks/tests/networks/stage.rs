@@ -9,7 +9,7 @@ use mynah_model::clock::VirtualClock;
 use mynah_model::event::{AccountState, EventBody};
 use mynah_model::message::Segment;
 use mynah_model::names::{ActNumber, Seq};
-use mynah_model::roster::Roster;
+use mynah_model::roster::{Group, Roster};
 use mynah_networks::sim::{LoginMode, Sim, SimConfig};
 use mynah_networks::{
     Boxed, Closed, Happening, Network, NetworkError, Receipt, Sink, StopSender, roster_file,
@@ -92,6 +92,14 @@ impl Sink for Account {
     fn roster(&self, roster: Roster) {
         self.note(Told::Roster);
         *self.roster.lock() = roster;
+    }
+
+    fn group(&self, group: Group) {
+        self.roster.lock().groups.put(group);
+    }
+
+    fn known(&self) -> Arc<Roster> {
+        Arc::new(self.roster())
     }
 
     fn report(&self, happening: Happening) -> Boxed<'_, Result<Seq, Closed>> {

@@ -1,0 +1,391 @@
+//! QQ through an implementation of OneBot v11: NapCat, LLBot and what came before them. The implementation holds the
+//! account; we are its client. See `docs/onebot.md` for what is supported and which traps are handled.
+//!
+//! What the peer sends is hostile until it is read: bounded, lenient about types, counted where it makes no sense. What
+//! happens in a chat is reported in order. An act is done once: no answer is [`NetworkError::Unknown`], never a reason to
+//! do it again.
+//!
+//! # Layout
+//! - `dial`, `token`, `back_off`: how a connection is made, and made again
+//! - `session`: one connection; `answers`: calls that wait; `lanes`: reports in order
+//! - `frame`, `values`: what comes, leniently read; [`oddity`]: what cannot be used
+//! - `posts`, `notices`, `segments`, `cq`, `request_id`: from the protocol's events to the host's
+//! - `actions`, `speech`: from the host's acts to the protocol's calls
+//! - `own_acts`: what of our acts comes back as notices
+//! - `people`, `members`: the roster; `pace`: how fast the account acts
+//! - [`limits`]: every bound
+
+mod actions;
+mod answers;
+mod back_off;
+mod cq;
+mod dial;
+mod frame;
+mod lanes;
+pub mod limits;
+mod members;
+mod notices;
+pub mod oddity;
+mod own_acts;
+mod pace;
+mod people;
+mod posts;
+mod request_id;
+mod segments;
+mod session;
+mod speech;
+mod token;
+mod values;
+
+use std::convert::Infallible;
+use std::sync::{Arc, Weak};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use mynah_model::action::{Act, ActionBody};
+use mynah_model::clock::{Clock, UnixMs};
+use mynah_model::event::{AccountState, EventBody};
+use mynah_model::names::AccountName;
+use parking_lot::Mutex;
+use serde_json::json;
+use serde_json::value::RawValue;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
+
+use crate::network::{
+    Boxed, Closed, Happening, Network, NetworkError, Receipt, Redelivery, Sink, StopSignal,
+};
+use actions::Call;
+use answers::{Answer, Answers};
+use back_off::{BackOff, Lost};
+use lanes::Lanes;
+use members::Members;
+use oddity::{Oddities, Oddity};
+use own_acts::{Deed, OwnActs};
+use pace::Bucket;
+use session::{End, Outgoing, Remembered, Session};
+
+pub use dial::{SocketUrl, SocketUrlError};
+pub use pace::Pace;
+pub use token::{Token, TokenError};
+
+/// How error texts and the configuration call this network.
+pub(crate) const KIND: &str = "onebot";
+
+/// What an account on OneBot is made from.
+#[derive(Debug, Clone)]
+pub struct OneBotConfig {
+    /// The account's name, for logs.
+    pub account: AccountName,
+    /// Where the implementation listens.
+    pub url: SocketUrl,
+    /// What it asks for.
+    pub token: Token,
+    /// How fast the account acts.
+    pub pace: Pace,
+}
+
+/// The way to the peer while there is a connection.
+#[derive(Clone)]
+struct Link {
+    outgoing: mpsc::Sender<Outgoing>,
+    sink: Arc<dyn Sink>,
+    /// Whether the account is logged in and online.
+    ready: bool,
+}
+
+/// When the connection was lost, and why.
+struct Gap {
+    since: UnixMs,
+    why: String,
+    /// Whether the account had been running.
+    ran: bool,
+}
+
+/// One account on OneBot.
+pub struct OneBot {
+    /// For tasks that outlive the call that began them.
+    me: Weak<Self>,
+    account: AccountName,
+    url: SocketUrl,
+    token: Token,
+    clock: Arc<dyn Clock>,
+    oddities: Oddities,
+    answers: Arc<Answers>,
+    bucket: Bucket,
+    link: Mutex<Option<Link>>,
+    lanes: Lanes,
+    members: Members,
+    own_acts: OwnActs,
+    remembered: Mutex<Remembered>,
+    state: Mutex<AccountState>,
+    gap: Mutex<Option<Gap>>,
+    runs: AtomicBool,
+}
+
+impl OneBot {
+    /// An account that is not connected yet.
+    pub fn new(config: OneBotConfig, clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new_cyclic(|me| Self {
+            me: me.clone(),
+            oddities: Oddities::new(config.account.clone()),
+            account: config.account,
+            url: config.url,
+            token: config.token,
+            clock,
+            answers: Arc::default(),
+            bucket: Bucket::new(config.pace),
+            link: Mutex::default(),
+            lanes: Lanes::default(),
+            members: Members::default(),
+            own_acts: OwnActs::default(),
+            remembered: Mutex::default(),
+            state: Mutex::new(AccountState::Init),
+            gap: Mutex::default(),
+            runs: AtomicBool::new(false),
+        })
+    }
+
+    /// How often the peer sent something that could not be used.
+    pub fn oddities(&self, oddity: Oddity) -> u64 {
+        self.oddities.count(oddity)
+    }
+
+    /// Connects, again and again.
+    async fn stay_connected(self: &Arc<Self>, sink: &Arc<dyn Sink>) -> Result<Infallible, Closed> {
+        let mut back_off = BackOff::default();
+        loop {
+            let began = Instant::now();
+            let lost = match dial::dial(&self.url, &self.token).await {
+                Ok(socket) => match Session::new(self.clone(), sink.clone()).run(socket).await {
+                    End::Lost(lost) => lost,
+                    End::Closed => return Err(Closed),
+                },
+                Err(lost) => lost,
+            };
+            let wait = back_off.after(&lost, began.elapsed(), fastrand::f64());
+            self.tell_lost(sink, &lost, wait).await?;
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    async fn tell_lost(&self, sink: &Arc<dyn Sink>, lost: &Lost, wait: Duration) -> Result<(), Closed> {
+        let (url, why, seconds) = (&self.url, lost.text(), wait.as_secs_f32());
+        match lost {
+            Lost::Refused(_) => tracing::error!(
+                account = %self.account, %url, why, seconds,
+                "OneBot refuses the access token: `access_token` must be the one that the implementation has; trying again later"
+            ),
+            Lost::Cut(_) => tracing::warn!(account = %self.account, %url, why, seconds, "no connection to OneBot; trying again"),
+        }
+        let ran = *self.state.lock() == AccountState::Running;
+        {
+            let mut gap = self.gap.lock();
+            if gap.is_none() && (ran || *self.state.lock() == AccountState::Updating) {
+                *gap = Some(Gap { since: self.clock.now(), why: why.to_owned(), ran });
+            }
+        }
+        if ran { self.enter(sink, AccountState::Updating).await } else { Ok(()) }
+    }
+
+    async fn enter(&self, sink: &Arc<dyn Sink>, state: AccountState) -> Result<(), Closed> {
+        if std::mem::replace(&mut *self.state.lock(), state) == state {
+            return Ok(());
+        }
+        sink.enter(state).await.map(|_| ())
+    }
+
+    /// What is to be told of the time without a connection: what the network sent then is lost.
+    fn take_gap(&self) -> Option<EventBody> {
+        let gap = self.gap.lock().take().filter(|gap| gap.ran)?;
+        let until = self.clock.now();
+        let seconds = until.saturating_sub(gap.since) / 1_000;
+        tracing::info!(account = %self.account, seconds, "connected again; what was said meanwhile is not known");
+        let json = json!({ "since": gap.since, "until": until, "why": gap.why }).to_string();
+        Some(EventBody::Other { kind: "gap".to_owned(), json })
+    }
+
+    fn set_ready(&self, ready: bool) {
+        if let Some(link) = self.link.lock().as_mut() {
+            link.ready = ready;
+        }
+    }
+
+    fn is_duplicate(&self, happening: &Happening) -> bool {
+        let (Some(message), Some(chat)) = (happening.body.message(), &happening.chat) else { return false };
+        // Without an id there is nothing to tell it by.
+        if matches!(message.id.as_str(), "" | "0") {
+            return false;
+        }
+        self.remembered.lock().is_known(&chat.id, &message.id)
+    }
+
+    /// Makes one call and waits for its answer.
+    async fn call(&self, call: &Call, within: Duration) -> Result<Option<Box<RawValue>>, NetworkError> {
+        let gone = || NetworkError::Offline("there is no connection to OneBot".to_owned());
+        let outgoing = self.link.lock().as_ref().map(|link| link.outgoing.clone()).ok_or_else(gone)?;
+        let mut waiting = self.answers.expect();
+        let frame = json!({ "action": call.action, "params": call.params, "echo": waiting.echo() });
+        let until = Instant::now() + within;
+        match timeout_at(until, outgoing.send(Outgoing::Call(frame.to_string()))).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) | Err(_) => return Err(gone()),
+        }
+        let action = call.action;
+        match timeout_at(until, waiting.answer()).await {
+            Ok(Some(Answer::Done(data))) => Ok(data),
+            Ok(Some(Answer::Failed(why))) => Err(NetworkError::Refused(format!("`{action}`: {why}"))),
+            Ok(Some(Answer::Unsure(why))) => Err(NetworkError::Unknown(format!("`{action}`: {why}"))),
+            Ok(None) => {
+                Err(NetworkError::Unknown(format!("the connection was lost before `{action}` was answered")))
+            }
+            Err(_) => {
+                Err(NetworkError::Unknown(format!("`{action}` was not answered within {} s", within.as_secs())))
+            }
+        }
+    }
+
+    async fn act(&self, act: &Act) -> Result<Receipt, NetworkError> {
+        let calls = actions::calls(act)?;
+        let offline = || NetworkError::Offline("the account is not online".to_owned());
+        let sink = self.link.lock().as_ref().filter(|link| link.ready).map(|link| link.sink.clone());
+        let sink = sink.ok_or_else(offline)?;
+        let deeds = Deed::of(act);
+        let (most, mut done) = (calls.len(), 0_usize);
+        let mut refusals = Vec::new();
+        let mut receipt = Receipt::default();
+        for (place, call) in calls.iter().enumerate() {
+            let result = match deeds.get(place) {
+                Some(deed) => self.do_deed(call, deed, act, &sink).await,
+                None => self.call(call, limits::CALL).await,
+            };
+            match result {
+                Ok(data) => {
+                    done += 1;
+                    receipt.message_id = message_id(data.as_deref());
+                }
+                Err(NetworkError::Refused(why)) => refusals.push(why),
+                Err(error) if done == 0 && refusals.is_empty() => return Err(error),
+                // Not all of it happened, and not nothing.
+                Err(error) => {
+                    return Err(NetworkError::Unknown(format!("{done} of {most} were done, then: {error}")));
+                }
+            }
+        }
+        match refusals.first() {
+            None => Ok(receipt),
+            Some(why) if most == 1 => Err(NetworkError::Refused(why.clone())),
+            Some(why) => Err(NetworkError::Refused(format!("{done} of {most} were done; refused: {why}"))),
+        }
+    }
+
+    /// A call whose doing is reported.
+    async fn do_deed(
+        &self,
+        call: &Call,
+        deed: &Deed,
+        act: &Act,
+        sink: &Arc<dyn Sink>,
+    ) -> Result<Option<Box<RawValue>>, NetworkError> {
+        self.own_acts.begin(deed);
+        let mut under_way = UnderWay { onebot: self, deed, sink, reported: false };
+        let result = match self.call(call, limits::CALL).await {
+            // The notice is as good as an answer.
+            Err(NetworkError::Unknown(_)) if self.own_acts.is_told(deed) => Ok(None),
+            result => result,
+        };
+        if result.is_ok() {
+            let happening = deed.happening(act, &sink.known(), self.clock.now());
+            self.own_acts.report(deed);
+            under_way.reported = true;
+            // An account that takes nothing more needs not know.
+            let _ = sink.report(happening).await;
+        }
+        result
+    }
+}
+
+/// A deed whose call is under way. If it comes to nothing, or nobody waits any more, what was told of it is reported as
+/// anybody's.
+struct UnderWay<'a> {
+    onebot: &'a OneBot,
+    deed: &'a Deed,
+    sink: &'a Arc<dyn Sink>,
+    reported: bool,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if self.reported {
+            return;
+        }
+        if let (Some(told), Some(me)) = (self.onebot.own_acts.give_up(self.deed), self.onebot.me.upgrade()) {
+            me.queue(self.sink, told, None);
+        }
+    }
+}
+
+/// The id of a message that was sent.
+fn message_id(data: Option<&RawValue>) -> Option<String> {
+    #[derive(Default, serde::Deserialize)]
+    #[serde(default)]
+    struct Sent<'a> {
+        #[serde(borrow)]
+        message_id: values::Text<'a>,
+    }
+    values::object::<Sent<'_>>(data).message_id.owned()
+}
+
+/// One run; over when dropped, however it ends.
+struct Run(Arc<OneBot>);
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.0.runs.store(false, Ordering::SeqCst);
+    }
+}
+
+impl Network for OneBot {
+    fn kind(&self) -> &'static str {
+        KIND
+    }
+
+    fn run(
+        self: Arc<Self>,
+        sink: Arc<dyn Sink>,
+        mut stop: StopSignal,
+    ) -> Boxed<'static, Result<(), NetworkError>> {
+        Box::pin(async move {
+            if self.runs.swap(true, Ordering::SeqCst) {
+                return Err(NetworkError::Refused("this account is connected already".to_owned()));
+            }
+            let _run = Run(self.clone());
+            *self.state.lock() = AccountState::Loading;
+            *self.gap.lock() = None;
+            tokio::select! {
+                biased;
+                () = stop.wait() => Ok(()),
+                Err(Closed) = self.stay_connected(&sink) => Ok(()),
+            }
+        })
+    }
+
+    fn perform<'a>(&'a self, act: &'a Act) -> Boxed<'a, Result<Receipt, NetworkError>> {
+        Box::pin(self.act(act))
+    }
+
+    fn turn<'a>(&'a self, act: &'a Act) -> Boxed<'a, ()> {
+        // One act for several members is several calls; whoever comes next waits for them.
+        let calls = match &act.body {
+            ActionBody::Shutup { members, .. }
+            | ActionBody::Unshutup { members }
+            | ActionBody::Kick { members, .. } => members.len().max(1),
+            _ => 1,
+        };
+        Box::pin(self.bucket.take(u32::try_from(calls).unwrap_or(u32::MAX)))
+    }
+
+    fn redelivery(&self) -> Redelivery {
+        Redelivery::Unknown
+    }
+}

@@ -1,0 +1,131 @@
+//! From the socket to the host: what happens in one chat is reported in order, and chats do not wait for each other.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use mynah_model::address::ChatRef;
+use mynah_model::event::EventBody;
+use mynah_model::roster::Person;
+use parking_lot::Mutex;
+use serde_json::json;
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+
+use super::OneBot;
+use super::actions::Call;
+use super::{limits, people};
+use crate::network::{Happening, NetworkError, Sink};
+
+/// Something that waits to be reported.
+struct Queued {
+    happening: Box<Happening>,
+    sink: Arc<dyn Sink>,
+    /// Its room among all that wait.
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+/// The lanes of one account. A chat with a queue here has a task that empties it.
+pub(super) struct Lanes {
+    queues: Mutex<HashMap<Option<ChatRef>, VecDeque<Queued>>>,
+    room: Arc<Semaphore>,
+    /// Until then nobody is asked for names, because that was not answered.
+    nameless_until: Mutex<Option<Instant>>,
+}
+
+impl Default for Lanes {
+    fn default() -> Self {
+        let room = Arc::new(Semaphore::new(limits::EVENTS));
+        Self { queues: Mutex::default(), room, nameless_until: Mutex::default() }
+    }
+}
+
+impl Lanes {
+    /// Resolves when one more may wait.
+    pub(super) async fn room(&self) -> Option<OwnedSemaphorePermit> {
+        // Never closed.
+        self.room.clone().acquire_owned().await.ok()
+    }
+}
+
+impl OneBot {
+    /// Reports something behind all that its chat has waiting.
+    pub(super) fn queue(
+        self: &Arc<Self>,
+        sink: &Arc<dyn Sink>,
+        happening: Box<Happening>,
+        room: Option<OwnedSemaphorePermit>,
+    ) {
+        let lane = happening.chat.as_ref().map(|chat| ChatRef { kind: chat.kind, id: chat.id.clone() });
+        let queued = Queued { happening, sink: sink.clone(), _room: room };
+        let mut queues = self.lanes.queues.lock();
+        if let Some(queue) = queues.get_mut(&lane) {
+            queue.push_back(queued);
+            return;
+        }
+        queues.insert(lane.clone(), [queued].into());
+        drop(queues);
+        // Outside of a runtime everything ends anyway.
+        if let Ok(tasks) = Handle::try_current() {
+            tasks.spawn(self.clone().empty(lane));
+        }
+    }
+
+    async fn empty(self: Arc<Self>, lane: Option<ChatRef>) {
+        loop {
+            let queued = {
+                let mut queues = self.lanes.queues.lock();
+                match queues.get_mut(&lane).and_then(VecDeque::pop_front) {
+                    Some(queued) => queued,
+                    None => {
+                        queues.remove(&lane);
+                        return;
+                    }
+                }
+            };
+            let mut happening = queued.happening;
+            self.find_name(&mut happening).await;
+            // An account that takes nothing more takes none of the rest either.
+            if queued.sink.report(*happening).await.is_err() {
+                tracing::debug!(account = %self.account, "an event came too late");
+            }
+        }
+    }
+
+    /// Finds out what somebody is called whom the event only numbers: a greeting wants a name.
+    async fn find_name(&self, happening: &mut Happening) {
+        let chat = happening.chat.as_ref();
+        let (who, member) = match &mut happening.body {
+            EventBody::MemberJoined(membership) => (&mut membership.who, true),
+            EventBody::FriendJoined { who } => (who, false),
+            EventBody::FriendRequest(request)
+            | EventBody::GroupRequest(request)
+            | EventBody::GroupInvite(request) => (&mut request.from, false),
+            _ => return,
+        };
+        let vain = self.lanes.nameless_until.lock().is_some_and(|until| Instant::now() < until);
+        let Ok(user) = who.id.parse::<i64>() else { return };
+        if !who.name.is_empty() || vain {
+            return;
+        }
+        let group = chat.and_then(|chat| chat.id.parse::<i64>().ok()).filter(|_| member);
+        let call = match group {
+            Some(group) => {
+                let params = json!({ "group_id": group, "user_id": user, "no_cache": true });
+                Call::new("get_group_member_info", params)
+            }
+            None => Call::new("get_stranger_info", json!({ "user_id": user, "no_cache": false })),
+        };
+        match self.call(&call, limits::NAME).await {
+            Ok(data) => {
+                if let Some(found) = people::person(data.as_deref()).filter(|found| found.id == who.id) {
+                    *who = Person { markname: who.markname.take(), ..found };
+                }
+            }
+            Err(NetworkError::Unknown(_)) => {
+                *self.lanes.nameless_until.lock() = Some(Instant::now() + limits::NAMELESS);
+            }
+            Err(error) => tracing::debug!(account = %self.account, %error, "somebody has no name"),
+        }
+    }
+}

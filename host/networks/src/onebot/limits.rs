@@ -1,0 +1,82 @@
+//! Every bound of the driver, with its unit and the reason for the number.
+
+use std::time::Duration;
+
+/// Bytes of one frame. The largest honest ones are member lists, 2 MB for 3,000 members; NapCat itself takes 50 MB.
+/// A larger one ends the connection, before it is read.
+pub const FRAME_BYTES: usize = 16 << 20;
+
+/// Segments of one message; what follows is left out. QQ shows some hundred pictures at most.
+pub const SEGMENTS: usize = 1_000;
+
+/// Bytes of what is handed on as it came: unknown events and segments. More is left out.
+pub const OTHER_BYTES: usize = 64 << 10;
+
+/// Bytes of a sentence that a peer says about a failure.
+pub const SENTENCE_BYTES: usize = 300;
+
+/// How long dialling may take: name, TCP, TLS and the upgrade.
+pub const CONNECT: Duration = Duration::from_secs(10);
+
+/// How long an action may take. NapCat gives up by itself after 10 s; the runtime counts an act as unknown after 30 s.
+pub const CALL: Duration = Duration::from_secs(20);
+
+/// How long a list of friends, groups or members may take: NapCat fetches large groups from QQ page by page.
+pub const LIST: Duration = Duration::from_secs(60);
+
+/// How long the news of somebody waits for their name.
+pub const NAME: Duration = Duration::from_secs(3);
+
+/// Calls that wait to be written.
+pub const OUTGOING: usize = 64;
+
+/// Events that wait to be taken by the host. The socket is not read while there are more: at 2 KiB an event this is
+/// 32 MiB, minutes of the liveliest account.
+pub const EVENTS: usize = 16_384;
+
+/// Ids of messages that are remembered, so that one that comes twice is taken once. What is sent on two ways comes
+/// within seconds.
+pub const MESSAGES_REMEMBERED: usize = 8_192;
+
+/// The first wait before dialling again; doubles up to [`BACK_OFF_MAX`]. Each is shortened by up to half at random, so
+/// that many hosts do not come at once.
+pub const BACK_OFF: Duration = Duration::from_secs(1);
+
+/// The longest wait before dialling again.
+pub const BACK_OFF_MAX: Duration = Duration::from_secs(30);
+
+/// The first wait after a token was refused; doubles up to [`REFUSED_MAX`]. Only a person can mend it.
+pub const REFUSED: Duration = Duration::from_secs(60);
+
+/// The longest wait after a token was refused.
+pub const REFUSED_MAX: Duration = Duration::from_secs(600);
+
+/// A connection that lasted this long is good: the next wait is the first again.
+pub const GOOD_AFTER: Duration = Duration::from_secs(60);
+
+/// Silence after which the peer is pinged.
+pub const PING_AFTER: Duration = Duration::from_secs(30);
+
+/// Silence after which the connection counts as dead, where no heartbeat was heard.
+pub const SILENCE: Duration = Duration::from_secs(75);
+
+/// What a heartbeat's interval may be; others are taken as the nearest of these.
+pub const HEARTBEAT: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(300);
+
+/// The pause between two lists of members: a hundred groups are known after 20 s, and QQ sees no burst.
+pub const MEMBERS_PAUSE: Duration = Duration::from_millis(200);
+
+/// Members that are acted on belong to what the network says of it for so long.
+pub const ECHO_LIFE: Duration = Duration::from_secs(60);
+
+/// Seconds of a mute, at most: QQ refuses a full 30 days.
+pub const MUTE_SECONDS_MAX: u32 = 2_591_999;
+
+/// How far a peer's clock may be from ours before it is said.
+pub const CLOCK_SKEW_MS: i64 = 60_000;
+
+/// How long nobody is asked for names after a question was not answered in time.
+pub const NAMELESS: Duration = Duration::from_secs(60);
+
+/// Bytes of events that are kept until the roster is there. Logging in takes seconds.
+pub const BACKLOG_BYTES: usize = 16 << 20;

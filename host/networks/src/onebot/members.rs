@@ -1,0 +1,100 @@
+//! Whose members are to be fetched: group by group, those first in which something happens.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use serde_json::json;
+use tokio::sync::Notify;
+
+use super::OneBot;
+use super::actions::Call;
+use super::{limits, people};
+use crate::network::Sink;
+
+#[derive(Default)]
+struct Wanted {
+    queue: VecDeque<i64>,
+    /// Fetched since the connection was made, or tried to.
+    fetched: HashSet<i64>,
+}
+
+/// The groups of one account whose members are wanted.
+#[derive(Default)]
+pub(super) struct Members {
+    wanted: Mutex<Wanted>,
+    more: Notify,
+}
+
+impl Members {
+    /// Begins anew: all of these are wanted.
+    pub(super) fn begin(&self, groups: impl Iterator<Item = i64>) {
+        *self.wanted.lock() = Wanted { queue: groups.collect(), fetched: HashSet::new() };
+        self.more.notify_one();
+    }
+
+    /// Something happens in a group: it comes first, if it was not fetched yet.
+    pub(super) fn hurry(&self, group: i64) {
+        let mut wanted = self.wanted.lock();
+        if wanted.fetched.contains(&group) || wanted.queue.front() == Some(&group) {
+            return;
+        }
+        wanted.queue.retain(|other| *other != group);
+        wanted.queue.push_front(group);
+        self.more.notify_one();
+    }
+
+    /// What was fetched of a group is no longer so.
+    pub(super) fn outdated(&self, group: i64) {
+        self.wanted.lock().fetched.remove(&group);
+        self.hurry(group);
+    }
+
+    async fn next(&self) -> i64 {
+        loop {
+            let more = self.more.notified();
+            {
+                let mut wanted = self.wanted.lock();
+                if let Some(group) = wanted.queue.pop_front() {
+                    wanted.fetched.insert(group);
+                    return group;
+                }
+            }
+            more.await;
+        }
+    }
+}
+
+impl OneBot {
+    /// Fetches the members of all groups, one list at a time, for as long as the connection lasts.
+    pub(super) async fn fetch_members(&self, sink: &Arc<dyn Sink>) -> std::convert::Infallible {
+        loop {
+            let group = self.members.next().await;
+            if let Err(error) = self.fetch_group(sink, group).await {
+                tracing::debug!(account = %self.account, group, %error, "the members of a group stay unknown");
+            }
+            tokio::time::sleep(limits::MEMBERS_PAUSE).await;
+        }
+    }
+
+    async fn fetch_group(&self, sink: &Arc<dyn Sink>, id: i64) -> Result<(), crate::NetworkError> {
+        let call = Call::new("get_group_member_list", json!({ "group_id": id }));
+        let data = self.call(&call, limits::LIST).await?;
+        let now = self.clock.now().div_euclid(1_000);
+        let Some(members) = people::members(data.as_deref(), now, &self.oddities) else { return Ok(()) };
+        let key = id.to_string();
+        let named = |group: &&Arc<mynah_model::roster::Group>| !group.name.is_empty();
+        let group = match sink.known().groups.get(&key).filter(named) {
+            Some(group) => group.as_ref().clone(),
+            None => {
+                let call = Call::new("get_group_info", json!({ "group_id": id, "no_cache": true }));
+                let data = self.call(&call, limits::CALL).await?;
+                people::group(data.as_deref()).filter(|group| group.id == key).unwrap_or(
+                    mynah_model::roster::Group { uid: Some(key.clone()), id: key, ..Default::default() },
+                )
+            }
+        };
+        sink.group(people::with_members(group, members, &sink.known().user.id));
+        Ok(())
+    }
+}

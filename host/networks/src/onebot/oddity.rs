@@ -1,0 +1,84 @@
+//! What a peer said that could not be used: counted, and logged once for each kind.
+
+use std::fmt::Display;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use mynah_model::names::AccountName;
+
+macro_rules! oddities {
+    ($($(#[$doc:meta])* $name:ident => $word:literal,)*) => {
+        /// A kind of thing that could not be used.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Oddity {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Oddity {
+            /// Every kind.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The kind in words.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $word,)*
+                }
+            }
+        }
+    };
+}
+
+oddities! {
+    /// A frame that is no JSON object, or not one that fits the protocol.
+    Malformed => "malformed frame",
+    /// A frame that is neither an event nor an answer.
+    Neither => "frame that is neither event nor answer",
+    /// A binary frame.
+    Binary => "binary frame",
+    /// A frame beyond the limit; it ended the connection.
+    TooLarge => "frame that is too large",
+    /// An event that lacks what it is about: a user, a group, a message.
+    Incomplete => "event that lacks what it is about",
+    /// An event of another account than the one that is logged in.
+    OtherAccount => "event of another account",
+    /// A message that came before.
+    Duplicate => "message that came twice",
+    /// A message of the account itself, from another device or by our own act.
+    Own => "message of the account itself",
+    /// A message with more segments than are read.
+    ManySegments => "message with too many segments",
+    /// An answer that nobody waits for any more.
+    LateAnswer => "answer that nobody waits for",
+    /// A list, or an item of it, that cannot be read.
+    List => "list that cannot be read",
+    /// A peer's clock that is far from ours.
+    Clock => "clock that is off",
+    /// An event that came before the roster was there, and too many did.
+    Flood => "flood of events during login",
+}
+
+/// The counts of one account.
+pub(super) struct Oddities {
+    account: AccountName,
+    counts: Vec<AtomicU64>,
+}
+
+impl Oddities {
+    pub(super) fn new(account: AccountName) -> Self {
+        Self { account, counts: Oddity::ALL.iter().map(|_| AtomicU64::new(0)).collect() }
+    }
+
+    /// Counts one, and logs it if it is the first of its kind. `detail` must not hold what people wrote.
+    pub(super) fn note(&self, oddity: Oddity, detail: impl Display) {
+        let Some(count) = self.counts.get(oddity as usize) else { return };
+        if count.fetch_add(1, Ordering::Relaxed) == 0 {
+            tracing::warn!(account = %self.account, what = oddity.as_str(), %detail, "OneBot peer is odd; more of this kind is counted and not logged");
+        } else {
+            tracing::debug!(account = %self.account, what = oddity.as_str(), %detail, "OneBot peer is odd");
+        }
+    }
+
+    /// How many there were of a kind.
+    pub(super) fn count(&self, oddity: Oddity) -> u64 {
+        self.counts.get(oddity as usize).map_or(0, |count| count.load(Ordering::Relaxed))
+    }
+}

@@ -1,0 +1,114 @@
+//! How fast an account acts: a token bucket, so that QQ does not take it for what it is.
+
+use std::fmt;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+/// So many acts in so much time. The spec's own rate limit is one in 500 ms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// How many, at least one.
+    pub count: u32,
+    /// In how much time.
+    pub per: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { count: 2, per: Duration::from_secs(1) }
+    }
+}
+
+impl fmt::Display for Pace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in {:?}", self.count, self.per)
+    }
+}
+
+struct Level {
+    /// Acts that may be done at once; below zero those that were done too early together.
+    tokens: f64,
+    at: Instant,
+}
+
+/// The bucket of one account. It holds what comes in a second, and one at least: a conversation is answered at once,
+/// a flood is not.
+pub(super) struct Bucket {
+    per_second: f64,
+    most: f64,
+    level: Mutex<Level>,
+}
+
+impl Bucket {
+    pub(super) fn new(pace: Pace) -> Self {
+        let per_second = f64::from(pace.count.max(1)) / pace.per.max(Duration::from_millis(1)).as_secs_f64();
+        let most = per_second.max(1.0);
+        Self { per_second, most, level: Mutex::new(Level { tokens: most, at: Instant::now() }) }
+    }
+
+    /// Resolves when one more act is due, in the order of the calls, and takes so many tokens for it. What is dropped before
+    /// takes none.
+    pub(super) async fn take(&self, tokens: u32) {
+        let mut level = self.level.lock().await;
+        loop {
+            let now = Instant::now();
+            let grown = now.duration_since(level.at).as_secs_f64() * self.per_second;
+            level.tokens = (level.tokens + grown).min(self.most);
+            level.at = now;
+            if level.tokens >= 1.0 {
+                level.tokens -= f64::from(tokens);
+                return;
+            }
+            let missing = (1.0 - level.tokens) / self.per_second;
+            // A millisecond more than reckoned: the timer has no finer grain.
+            let wait = Duration::try_from_secs_f64(missing).unwrap_or(Duration::from_secs(3_600));
+            tokio::time::sleep(wait + Duration::from_millis(1)).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn timed(bucket: &Bucket, tokens: u32) -> u128 {
+        let began = Instant::now();
+        bucket.take(tokens).await;
+        began.elapsed().as_millis()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn two_a_second_are_two_at_once_and_then_one_every_half_second() {
+        let bucket = Bucket::new(Pace::default());
+        assert_eq!((timed(&bucket, 1).await, timed(&bucket, 1).await), (0, 0));
+        for _ in 0..5 {
+            let waited = timed(&bucket, 1).await;
+            assert!((495..=510).contains(&waited), "{waited}");
+        }
+        tokio::time::sleep(Duration::from_secs(3_600)).await;
+        assert_eq!((timed(&bucket, 1).await, timed(&bucket, 1).await), (0, 0));
+        assert!(timed(&bucket, 1).await > 400, "an idle hour is worth no more than a second");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_done_together_is_waited_for_afterwards() {
+        let bucket = Bucket::new(Pace::default());
+        assert_eq!(timed(&bucket, 10).await, 0);
+        let waited = timed(&bucket, 1).await;
+        assert!((4_400..4_600).contains(&waited), "{waited}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_gives_up_takes_nothing() {
+        let bucket = Bucket::new(Pace { count: 1, per: Duration::from_secs(60) });
+        bucket.take(1).await;
+        for _ in 0..10 {
+            let gave_up = tokio::time::timeout(Duration::from_millis(100), bucket.take(1)).await;
+            assert!(gave_up.is_err());
+        }
+        let waited = timed(&bucket, 1).await;
+        assert!((58_900..59_100).contains(&waited), "{waited}");
+    }
+}

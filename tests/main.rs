@@ -6,6 +6,7 @@
 //! - `cases`: what people do and what comes of it, as data in `tests/cases`
 //! - `hostile`, `kill`, `loops`, `reload`, `timers`: what holds under attack, SIGKILL, endless answers, new releases, restarts
 //! - `controller`: accounts that are logged in and stopped while `mynah run` serves them
+//! - `onebot`: a whole host on a QQ account, whose peer plays each implementation
 //! - `cli`, `dev`, `new_script`: the `mynah` command
 //! - `support`: hosts, commands and guests for all of these; the guests' sources lie in `tests/guests`
 
@@ -24,6 +25,7 @@ mod kill;
 mod loops;
 mod moderation;
 mod new_script;
+mod onebot;
 mod operator;
 mod reload;
 mod timers;

@@ -4,6 +4,10 @@ pub(crate) mod command;
 pub(crate) mod guests;
 pub(crate) mod host;
 pub(crate) mod house;
+/// The peer that the driver's own tests are done with; not all of it is used here.
+#[path = "../host/networks/tests/networks/peer.rs"]
+#[allow(dead_code, reason = "the driver's tests use the rest")]
+pub(crate) mod onebot_peer;
 
 use std::future::Future;
 use std::time::Duration;

@@ -10,6 +10,12 @@ use crate::roster::{Discuss, Group, Person, Role, Roster};
 impl Roster {
     /// The roster after an event, or `None` if the event changes nothing. `time` is the event's, unix ms.
     pub fn after(&self, chat: Option<&Chat>, body: &EventBody, time: i64) -> Option<Roster> {
+        // Most events are messages of people who are known: they cost no copy.
+        if let EventBody::MessageReceived(message) = body
+            && self.knows(chat?, &message.sender.id)
+        {
+            return None;
+        }
         let mut roster = self.clone();
         let changed = match body {
             EventBody::FriendJoined { who } => roster.put_friend(who),
@@ -23,12 +29,42 @@ impl Roster {
             EventBody::PropertyChanged(change) => roster.change_property(chat, change),
             EventBody::Muted(mute) => roster.mute(chat?, mute, time),
             EventBody::Unmuted(mute) => roster.unmute(chat?, mute),
-            _ => false,
+            EventBody::MessageReceived(message) => roster.put_sender(chat?, &message.sender),
+            _ => return None,
         };
         changed.then(|| {
             roster.version += 1;
             roster
         })
+    }
+
+    /// Whether whoever speaks in a chat is known there. Strangers are never kept.
+    fn knows(&self, chat: &Chat, id: &str) -> bool {
+        match chat.kind {
+            ChatKind::Friend => self.friends.get(id).is_some(),
+            ChatKind::Group => self.member(&chat.id, id).is_some(),
+            ChatKind::Discuss => {
+                self.discusses.get(&chat.id).is_none_or(|discuss| discuss.members.get(id).is_some())
+            }
+            ChatKind::Temporary | ChatKind::Other => true,
+        }
+    }
+
+    /// Whoever speaks in a chat is in it, and a chat that is heard from is there, even if no list said so yet.
+    fn put_sender(&mut self, chat: &Chat, sender: &Person) -> bool {
+        match chat.kind {
+            ChatKind::Friend => self.put_friend(&Person { card: None, role: None, ..sender.clone() }),
+            ChatKind::Group if self.groups.get(&chat.id).is_none() => {
+                self.groups.put(Group {
+                    id: chat.id.clone(),
+                    name: chat.name.clone(),
+                    members: [sender.clone()].into_iter().collect(),
+                    ..Group::default()
+                });
+                true
+            }
+            _ => self.put_member(chat, sender),
+        }
     }
 
     fn put_friend(&mut self, who: &Person) -> bool {
@@ -241,6 +277,7 @@ mod tests {
     use super::*;
     use crate::Attrs;
     use crate::event::MembershipCause;
+    use crate::message::{Message, MessageClass, MessageSource};
 
     fn person(id: &str) -> Person {
         Person { id: id.into(), name: id.into(), ..Person::default() }
@@ -311,6 +348,34 @@ mod tests {
         let after = roster().after(Some(&chat), &EventBody::GroupJoined(membership), 0).unwrap();
         let group = after.groups.get("new").unwrap();
         assert_eq!((group.owner_id.as_deref(), group.role), (Some("me"), Some(Role::Owner)));
+    }
+
+    #[test]
+    fn whoever_speaks_is_known_from_then_on_and_costs_a_change_once() {
+        let said = |sender: &str| {
+            EventBody::MessageReceived(Message {
+                id: "1".into(),
+                sender: person(sender),
+                segments: Vec::new(),
+                text: String::new(),
+                class: MessageClass::Recv,
+                source: MessageSource::Person,
+                attrs: Attrs::new(),
+            })
+        };
+        let learnt = roster().after(Some(&chat()), &said("z"), 0).unwrap();
+        assert_eq!(learnt.member("g", "z").unwrap().role, Some(Role::Member));
+        assert!(learnt.after(Some(&chat()), &said("z"), 0).is_none());
+
+        let elsewhere = Chat { id: "new".into(), name: "New".into(), ..chat() };
+        let learnt = learnt.after(Some(&elsewhere), &said("z"), 0).unwrap();
+        assert_eq!(learnt.groups.get("new").unwrap().name, "New");
+        assert_eq!(learnt.groups.get("new").unwrap().role, None, "what the account is there, nobody said");
+
+        let friend = Chat { kind: ChatKind::Friend, id: "z".into(), ..chat() };
+        assert!(learnt.after(Some(&friend), &said("z"), 0).unwrap().friends.get("z").is_some());
+        let stranger = Chat { kind: ChatKind::Temporary, id: "z".into(), ..chat() };
+        assert!(learnt.after(Some(&stranger), &said("z"), 0).is_none());
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod account;
 mod cidr;
+mod onebot;
 mod problem;
 mod quantity;
 mod script;
@@ -22,8 +23,9 @@ use mynah_runtime::ScriptSetup;
 use mynah_store::Durability;
 use toml::de::DeTable;
 
-pub use account::{AccountConfig, ApiKind, LoginMode};
+pub use account::{AccountConfig, ApiKind, LoginMode, NetworkConfig, SimAccount};
 pub use cidr::Cidr;
+pub use onebot::OneBotAccount;
 pub use problem::ConfigError;
 pub(crate) use problem::Problem;
 pub(crate) use script::IMPORTS;
@@ -357,7 +359,8 @@ mod tests {
         assert_eq!((config.max_clients, config.exit_with_last_account), (3, true));
         assert_eq!(config.api.hosts, ["bot.example.net"]);
         assert!(config.api.jsonp && config.api.body_limit == 2 << 20);
-        assert_eq!(config.accounts[0].roster.as_deref(), Some(Path::new("etc/people.json")));
+        let NetworkConfig::Sim(account) = &config.accounts[0].network else { panic!() };
+        assert_eq!(account.roster.as_deref(), Some(Path::new("etc/people.json")));
 
         let setup = &config.scripts["group-guard"];
         assert_eq!(setup.grants.mode, Mode::DryRun);

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use anyhow::Context;
 use mynah_engine::{Engine, EngineConfig};
 use mynah_model::clock::{Clock, SystemClock};
+use mynah_model::roster::Roster;
+use mynah_networks::onebot::{OneBot, OneBotConfig};
 use mynah_networks::sim::{Sim, SimConfig, builtin};
 use mynah_networks::{Network, roster_file};
 use mynah_runtime::host::default_workers;
@@ -19,7 +21,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::allowed::Allowed;
-use crate::config::{AccountConfig, Config};
+use crate::config::{AccountConfig, Config, NetworkConfig, SimAccount};
 use crate::exit::{Exit, Failure};
 use crate::{output, rules};
 
@@ -184,22 +186,38 @@ async fn listen(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, Failure> {
 }
 
 fn set_up(account: &AccountConfig, clock: Arc<dyn Clock>) -> Result<AccountSetup, Failure> {
-    let roster = match &account.roster {
-        Some(path) => roster_file::load(path).map_err(|error| {
-            let failure = Failure { exit: Exit::Usage, error: anyhow::Error::from(error), hint: None };
-            failure.hint(format!(
-                "account `{}` can do without: leave `roster` away for the built-in one",
-                account.name
-            ))
-        })?,
-        None => match account.api {
+    let network: Arc<dyn Network> = match &account.network {
+        NetworkConfig::Sim(sim) => {
+            let roster = read_roster(account, sim)?;
+            Sim::new(SimConfig { roster, seed: sim.seed, login: sim.login }, clock)
+        }
+        NetworkConfig::OneBot(onebot) => {
+            let config = OneBotConfig {
+                account: account.name.clone(),
+                url: onebot.url.clone(),
+                token: onebot.token.clone(),
+                pace: onebot.pace,
+            };
+            OneBot::new(config, clock)
+        }
+    };
+    Ok(AccountSetup { name: account.name.clone(), api: account.api, network })
+}
+
+fn read_roster(account: &AccountConfig, sim: &SimAccount) -> Result<Roster, Failure> {
+    let Some(path) = &sim.roster else {
+        return Ok(match account.api {
             ApiKind::Openqq => builtin::roster(),
             ApiKind::Openwx => builtin::wechat_roster(),
-        },
+        });
     };
-    let network: Arc<dyn Network> =
-        Sim::new(SimConfig { roster, seed: account.seed, login: account.login }, clock);
-    Ok(AccountSetup { name: account.name.clone(), api: account.api, network })
+    roster_file::load(path).map_err(|error| {
+        let failure = Failure { exit: Exit::Usage, error: anyhow::Error::from(error), hint: None };
+        failure.hint(format!(
+            "account `{}` can do without: leave `roster` away for the built-in one",
+            account.name
+        ))
+    })
 }
 
 /// What works with the disk: the store, the engine, the folder of the accounts' files.

@@ -52,6 +52,11 @@ pub trait Network: Send + Sync + 'static {
     /// What to do about an act that was under way when the host was killed.
     fn redelivery(&self) -> Redelivery;
 
+    /// Why there is no connection now, if there should be one; never holds a secret.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
+
     /// The embedded network, if this is it: people in it can be made to talk.
     fn sim(&self) -> Option<&Sim> {
         None

@@ -38,8 +38,8 @@ mod token;
 mod values;
 
 use std::convert::Infallible;
-use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use mynah_model::action::{Act, ActionBody};
@@ -98,8 +98,6 @@ struct Link {
 struct Gap {
     since: UnixMs,
     why: String,
-    /// Whether the account had been running.
-    ran: bool,
 }
 
 /// One account on OneBot.
@@ -120,6 +118,8 @@ pub struct OneBot {
     remembered: Mutex<Remembered>,
     state: Mutex<AccountState>,
     gap: Mutex<Option<Gap>>,
+    /// Why there is no connection.
+    trouble: Mutex<Option<Lost>>,
     runs: AtomicBool,
 }
 
@@ -142,6 +142,7 @@ impl OneBot {
             remembered: Mutex::default(),
             state: Mutex::new(AccountState::Init),
             gap: Mutex::default(),
+            trouble: Mutex::default(),
             runs: AtomicBool::new(false),
         })
     }
@@ -176,19 +177,22 @@ impl OneBot {
                 account = %self.account, %url, why, seconds,
                 "OneBot refuses the access token: `access_token` must be the one that the implementation has; trying again later"
             ),
-            Lost::Cut(_) => tracing::warn!(account = %self.account, %url, why, seconds, "no connection to OneBot; trying again"),
-        }
-        let ran = *self.state.lock() == AccountState::Running;
-        {
-            let mut gap = self.gap.lock();
-            if gap.is_none() && (ran || *self.state.lock() == AccountState::Updating) {
-                *gap = Some(Gap { since: self.clock.now(), why: why.to_owned(), ran });
+            Lost::Cut(_) => {
+                tracing::warn!(account = %self.account, %url, why, seconds, "no connection to OneBot; trying again")
             }
+        }
+        *self.trouble.lock() = Some(lost.clone());
+        let ran = *self.state.lock() == AccountState::Running;
+        if ran {
+            *self.gap.lock() = Some(Gap { since: self.clock.now(), why: why.to_owned() });
         }
         if ran { self.enter(sink, AccountState::Updating).await } else { Ok(()) }
     }
 
     async fn enter(&self, sink: &Arc<dyn Sink>, state: AccountState) -> Result<(), Closed> {
+        if state == AccountState::Running {
+            *self.trouble.lock() = None;
+        }
         if std::mem::replace(&mut *self.state.lock(), state) == state {
             return Ok(());
         }
@@ -197,7 +201,7 @@ impl OneBot {
 
     /// What is to be told of the time without a connection: what the network sent then is lost.
     fn take_gap(&self) -> Option<EventBody> {
-        let gap = self.gap.lock().take().filter(|gap| gap.ran)?;
+        let gap = self.gap.lock().take()?;
         let until = self.clock.now();
         let seconds = until.saturating_sub(gap.since) / 1_000;
         tracing::info!(account = %self.account, seconds, "connected again; what was said meanwhile is not known");
@@ -239,9 +243,10 @@ impl OneBot {
             Ok(None) => {
                 Err(NetworkError::Unknown(format!("the connection was lost before `{action}` was answered")))
             }
-            Err(_) => {
-                Err(NetworkError::Unknown(format!("`{action}` was not answered within {} s", within.as_secs())))
-            }
+            Err(_) => Err(NetworkError::Unknown(format!(
+                "`{action}` was not answered within {} s",
+                within.as_secs()
+            ))),
         }
     }
 
@@ -387,5 +392,12 @@ impl Network for OneBot {
 
     fn redelivery(&self) -> Redelivery {
         Redelivery::Unknown
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.trouble.lock().as_ref().map(|lost| match lost {
+            Lost::Refused(why) => format!("the access token is refused: {why}"),
+            Lost::Cut(why) => why.clone(),
+        })
     }
 }

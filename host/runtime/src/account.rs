@@ -9,7 +9,7 @@ use mynah_model::address::Address;
 use mynah_model::clock::UnixMs;
 use mynah_model::event::{AccountState, Event, EventBody};
 use mynah_model::names::{AccountName, Seq};
-use mynah_model::roster::Roster;
+use mynah_model::roster::{Group, Roster};
 use mynah_networks::network::{Boxed, Closed, Happening, Network, Sink};
 use mynah_networks::sim::Sim;
 use parking_lot::Mutex;
@@ -297,6 +297,14 @@ impl Account {
         roster.version = self.roster.load().version + 1;
         self.roster.store(Arc::new(roster));
     }
+
+    fn replace_group(&self, group: Group) {
+        let _one_at_a_time = self.changing.lock();
+        let mut roster = Roster::clone(&self.roster.load());
+        roster.groups.put(group);
+        roster.version += 1;
+        self.roster.store(Arc::new(roster));
+    }
 }
 
 /// Where the driver of an account reports to.
@@ -332,6 +340,14 @@ impl Sink for AccountSink {
 
     fn roster(&self, roster: Roster) {
         self.account.replace_roster(roster);
+    }
+
+    fn group(&self, group: Group) {
+        self.account.replace_group(group);
+    }
+
+    fn known(&self) -> Arc<Roster> {
+        self.account.roster()
     }
 
     fn report(&self, mut happening: Happening) -> Boxed<'_, Result<Seq, Closed>> {

@@ -25,6 +25,9 @@ pub const MAX_ACTION_AGE: Duration = Duration::from_secs(300);
 /// How long a network may take over one act before its outcome counts as unknown.
 pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long an act that found no connection waits before it is tried again, should the account's state not change.
+pub const OFFLINE_PAUSE: Duration = Duration::from_millis(250);
+
 /// How long a host that stops handles what waits and delivers what is decided. The rest is taken up by the next start;
 /// service managers kill after 10 s or later.
 pub const SHUTDOWN_DRAIN: Duration = Duration::from_secs(5);

@@ -170,46 +170,67 @@ impl Outbox {
     /// Does an act once its account is running. `None` if the host stops before: the act stays for its next start.
     async fn perform(&self, account: &Account, act: &Act) -> Option<Ended> {
         let mut state = account.watch_state();
+        loop {
+            if let Err(ended) = self.wait_for_account(&mut state, act).await? {
+                return Some(ended);
+            }
+            tokio::select! {
+                biased;
+                () = account.driver().turn(act) => {}
+                _ = state.wait_for(|state| *state != AccountState::Running) => continue,
+                () = self.waiting.until(act.expires_at) => return Some(expired("it waited for its turn for too long")),
+            }
+            match self.hand_over(account, act).await {
+                Ok(ended) => return Some(ended),
+                // The connection was lost just now and nothing happened. The account's state will say so, too.
+                Err(why) => {
+                    tracing::debug!(account = %account.name(), act = %act.number, why, "an act waits for the connection");
+                    let left = state.wait_for(|state| *state != AccountState::Running);
+                    // Either way it is looked at again.
+                    let _ = tokio::time::timeout(limits::OFFLINE_PAUSE, left).await;
+                }
+            }
+        }
+    }
+
+    /// Waits until an account is running; how the act ends if it does not. `None` if the host stops before.
+    async fn wait_for_account(
+        &self,
+        state: &mut watch::Receiver<AccountState>,
+        act: &Act,
+    ) -> Option<Result<(), Ended>> {
         let mut closing = self.closing.subscribe();
-        let ready = tokio::select! {
+        tokio::select! {
             biased;
             running = state.wait_for(|state| matches!(state, AccountState::Running | AccountState::Stop)) => {
                 if running.is_ok_and(|state| *state == AccountState::Running) {
-                    Ok(())
+                    Some(Ok(()))
                 } else if *self.closing.borrow() {
-                    return None;
+                    None
                 } else {
-                    Err(Ended::refused(Outcome::Failed, Code::AccountNotRunning, "the account is stopped"))
+                    let why = "the account is stopped";
+                    Some(Err(Ended::refused(Outcome::Failed, Code::AccountNotRunning, why)))
                 }
             }
-            _ = closing.wait_for(|closing| *closing) => return None,
-            () = self.waiting.until(act.expires_at) => {
-                Err(Ended::refused(Outcome::Expired, Code::ActionExpired, "the account was not connected in time"))
-            }
-        };
-        Some(match ready {
-            Ok(()) => self.hand_over(account, act).await,
-            Err(ended) => ended,
-        })
+            _ = closing.wait_for(|closing| *closing) => None,
+            () = self.waiting.until(act.expires_at) => Some(Err(expired("the account was not connected in time"))),
+        }
     }
 
-    async fn hand_over(&self, account: &Account, act: &Act) -> Ended {
+    /// Hands an act to its network; an error says why nothing was done and that it can be tried again.
+    async fn hand_over(&self, account: &Account, act: &Act) -> Result<Ended, String> {
         if self.waiting.now() > act.expires_at {
-            return Ended::refused(
-                Outcome::Expired,
-                Code::ActionExpired,
-                "it waited in the outbox for too long",
-            );
+            return Ok(expired("it waited in the outbox for too long"));
         }
         if account.driver().redelivery() == Redelivery::Unknown {
             let sending = Batch::from(vec![Write::OutboxSending(act.number)]);
             if let Err(error) = self.store.write_durable(sending).await {
                 tracing::error!(act = %act.number, %error, "an act is not sent because that could not be noted down");
-                return Ended::refused(
+                return Ok(Ended::refused(
                     Outcome::Failed,
                     Code::NetworkRefused,
                     "the store could not be written",
-                );
+                ));
             }
         }
         // A defect of a driver must not end the task, or the chat's acts would wait for ever.
@@ -220,11 +241,14 @@ impl Outbox {
                 .unwrap_or_else(|_| Poll::Ready(Err(NetworkError::Unknown("its driver panicked".to_owned()))))
         });
         match tokio::time::timeout(limits::DELIVERY_TIMEOUT, performed).await {
-            Ok(Ok(receipt)) => Ended::done(receipt),
-            Ok(Err(error)) => Ended::failed(&error),
-            Err(_) => {
-                Ended::refused(Outcome::Unknown, Code::NetworkUnknown, "the network gave no answer in time")
-            }
+            Ok(Ok(receipt)) => Ok(Ended::done(receipt)),
+            Ok(Err(NetworkError::Offline(why))) => Err(why),
+            Ok(Err(error)) => Ok(Ended::failed(&error)),
+            Err(_) => Ok(Ended::refused(
+                Outcome::Unknown,
+                Code::NetworkUnknown,
+                "the network gave no answer in time",
+            )),
         }
     }
 
@@ -289,6 +313,10 @@ impl Outbox {
             });
         }
     }
+}
+
+fn expired(why: &str) -> Ended {
+    Ended::refused(Outcome::Expired, Code::ActionExpired, why)
 }
 
 #[cfg(test)]

@@ -4,22 +4,49 @@ use std::path::{Path, PathBuf};
 
 use mynah_model::names::AccountName;
 
+use super::onebot::{self, OneBotAccount};
 use super::problem::Problem;
-use super::section::Value;
+use super::section::{Section, Value};
 
 pub use mynah_networks::sim::LoginMode;
 pub use mynah_runtime::ApiKind;
 
-/// The networks that an account can be on.
-const NETWORKS: [(&str, ()); 1] = [("sim", ())];
+/// A network that an account can be on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Sim,
+    OneBot,
+}
 
-/// An account on the embedded network, as the operator wants it.
+/// The networks, as the file calls them.
+const NETWORKS: [(&str, Kind); 2] = [("sim", Kind::Sim), ("onebot", Kind::OneBot)];
+
+/// The keys of accounts on the embedded network alone.
+const SIM_KEYS: [&str; 3] = ["roster", "seed", "login"];
+
+/// An account, as the operator wants it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountConfig {
     /// Its name: the `client` of the Openqq API.
     pub name: AccountName,
     /// Which API it is served through.
     pub api: ApiKind,
+    /// What it is on.
+    pub network: NetworkConfig,
+}
+
+/// What an account is on, with what that network needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NetworkConfig {
+    /// The embedded network.
+    Sim(SimAccount),
+    /// QQ through an implementation of OneBot v11.
+    OneBot(OneBotAccount),
+}
+
+/// An account on the embedded network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SimAccount {
     /// Who is on the network: a JSON file in the API's own shape. `None` is the built-in one of the account's API.
     pub roster: Option<PathBuf>,
     /// One seed is one history.
@@ -28,10 +55,16 @@ pub struct AccountConfig {
     pub login: LoginMode,
 }
 
+impl Default for SimAccount {
+    fn default() -> Self {
+        Self { roster: None, seed: 1, login: LoginMode::Immediate }
+    }
+}
+
 impl AccountConfig {
     /// An account with nothing but a name: on the built-in network, logged in at once.
     pub(super) fn named(name: AccountName) -> Self {
-        Self { name, api: ApiKind::Openqq, roster: None, seed: 1, login: LoginMode::Immediate }
+        Self { name, api: ApiKind::Openqq, network: NetworkConfig::Sim(SimAccount::default()) }
     }
 }
 
@@ -61,24 +94,48 @@ pub(super) fn read_all(value: &Value<'_>, folder: &Path) -> Result<Vec<AccountCo
 fn read(value: &Value<'_>, folder: &Path) -> Result<AccountConfig, Problem> {
     let mut section = value.section("`[[account]]`")?;
     let name = section.read("name", |value| value.parsed("an account name"))?;
-    section.read("network", |value| {
-        value
-            .choice(&NETWORKS)
-            .map_err(|problem| problem.hint("this version of mynah has one network: `sim`"))
-    })?;
+    let kind = section.read("network", |value| value.choice(&NETWORKS))?.unwrap_or(Kind::Sim);
     let api = section
         .read("api", |value| value.choice(&[("openqq", ApiKind::Openqq), ("openwx", ApiKind::Openwx)]))?;
+    let network = match kind {
+        Kind::Sim => {
+            refuse_keys(&section, &onebot::KEYS, "onebot", "sim")?;
+            NetworkConfig::Sim(read_sim(&mut section, folder)?)
+        }
+        Kind::OneBot => {
+            refuse_keys(&section, &SIM_KEYS, "sim", "onebot")?;
+            NetworkConfig::OneBot(onebot::read(&mut section, folder)?)
+        }
+    };
+    section.finish()?;
+    let name = name.ok_or_else(|| section.problem("`name` is missing, for example `name = \"qq\"`"))?;
+    let named = AccountConfig::named(name);
+    Ok(AccountConfig { api: api.unwrap_or(named.api), network, ..named })
+}
+
+/// Refuses what only means something on another network.
+fn refuse_keys(
+    section: &Section<'_>,
+    keys: &[&'static str],
+    whose: &str,
+    network: &str,
+) -> Result<(), Problem> {
+    for key in keys {
+        if let Some(value) = section.peek(key) {
+            let problem = value
+                .problem(format!("is for accounts on network `{whose}`, and this one is on `{network}`"));
+            return Err(problem.hint(format!("leave it away, or write `network = \"{whose}\"`")));
+        }
+    }
+    Ok(())
+}
+
+fn read_sim(section: &mut Section<'_>, folder: &Path) -> Result<SimAccount, Problem> {
+    let default = SimAccount::default();
     let roster = section.read("roster", |value| super::read_path(&value, folder))?;
     let seed = section.read("seed", |value| value.integer(0..=i64::MAX as u64))?;
     let login = section.read("login", |value| {
         value.choice(&[("immediate", LoginMode::Immediate), ("qrcode", LoginMode::QrCode)])
     })?;
-    section.finish()?;
-    let name = name.ok_or_else(|| section.problem("`name` is missing, for example `name = \"qq\"`"))?;
-    let mut account = AccountConfig::named(name);
-    account.roster = roster;
-    account.api = api.unwrap_or(account.api);
-    account.seed = seed.unwrap_or(account.seed);
-    account.login = login.unwrap_or(account.login);
-    Ok(account)
+    Ok(SimAccount { roster, seed: seed.unwrap_or(default.seed), login: login.unwrap_or(default.login) })
 }

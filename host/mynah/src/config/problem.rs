@@ -26,6 +26,18 @@ impl Problem {
     }
 }
 
+/// Keys whose values nobody may see, in whatever line they stand.
+const SECRETS: [&str; 1] = ["access_token"];
+
+/// A line, up to the first secret that it may hold.
+fn without_secrets(line: &str) -> String {
+    let secret = SECRETS.iter().filter_map(|key| line.find(key).map(|at| at + key.len())).min();
+    match secret.and_then(|end| line.get(..end)) {
+        Some(shown) => format!("{shown} = ..."),
+        None => line.to_owned(),
+    }
+}
+
 /// Why a configuration cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
@@ -57,7 +69,7 @@ impl ConfigError {
             file: file.into(),
             place: Some((line, column)),
             message: problem.message,
-            line: text.get(line_start..).and_then(|rest| rest.lines().next()).map(str::to_owned),
+            line: text.get(line_start..).and_then(|rest| rest.lines().next()).map(without_secrets),
             hint: problem.hint,
         }
     }

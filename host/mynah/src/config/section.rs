@@ -47,6 +47,12 @@ impl<'t> Section<'t> {
         Self { title: title.into(), span, table, known: Vec::new() }
     }
 
+    /// The value of a key that is not known here, to say more of it than that.
+    pub(crate) fn peek(&self, key: &'static str) -> Option<Value<'t>> {
+        let value = self.table.get(key)?;
+        Some(Value { path: key.into(), span: value.span(), value: value.get_ref() })
+    }
+
     /// The value of a key that may be absent.
     pub(crate) fn take(&mut self, key: &'static str) -> Option<Value<'t>> {
         self.known.push(key);
@@ -129,6 +135,10 @@ impl<'t> Value<'t> {
 
     pub(crate) fn is_list(&self) -> bool {
         self.value.is_array()
+    }
+
+    pub(crate) fn is_text(&self) -> bool {
+        self.value.is_str()
     }
 
     pub(crate) fn is_table(&self) -> bool {

@@ -4,10 +4,10 @@ use mynah_model::action::{Act, ActionBody, Target};
 use mynah_model::address::ChatKind;
 use serde_json::{Value, json};
 
+use super::KIND;
 use super::limits;
 use super::request_id::RequestId;
 use super::speech;
-use super::KIND;
 use crate::network::NetworkError;
 
 /// One call of the protocol.
@@ -61,13 +61,16 @@ pub(super) fn calls(act: &Act) -> Result<Vec<Call>, NetworkError> {
             let group = of_group()?;
             let kick = |member: &String| {
                 let user = number("a member's id", member)?;
-                let params = json!({ "group_id": group, "user_id": user, "reject_add_request": reject_again });
+                let params =
+                    json!({ "group_id": group, "user_id": user, "reject_add_request": reject_again });
                 Ok(Call::new("set_group_kick", params))
             };
             members.iter().map(kick).collect::<Result<_, String>>().map_err(refused)
         }
         ActionBody::Recall { message_id } => {
-            let id: i64 = message_id.parse().map_err(|_| refused(format!("no message has the id `{}`", excerpt(message_id))))?;
+            let id: i64 = message_id
+                .parse()
+                .map_err(|_| refused(format!("no message has the id `{}`", excerpt(message_id))))?;
             Ok(vec![Call::new("delete_msg", json!({ "message_id": id }))])
         }
         ActionBody::SetCard { member, card } => {
@@ -191,7 +194,11 @@ mod tests {
         for (kind, via, params) in [
             (ChatKind::Friend, None, json!({ "user_id": 7, "message": message })),
             (ChatKind::Other, None, json!({ "user_id": 7, "message": message })),
-            (ChatKind::Temporary, Some("group/100"), json!({ "user_id": 7, "group_id": 100, "message": message })),
+            (
+                ChatKind::Temporary,
+                Some("group/100"),
+                json!({ "user_id": 7, "group_id": 100, "message": message }),
+            ),
         ] {
             let calls = calls(&act(kind, "7", via, hi())).unwrap();
             assert_eq!(calls, [Call::new("send_private_msg", params)]);
@@ -217,7 +224,8 @@ mod tests {
 
     #[test]
     fn requests_are_answered_by_the_action_that_fits() {
-        let answer = |id: &str, approve| ActionBody::AnswerRequest { request_id: id.into(), approve, text: None };
+        let answer =
+            |id: &str, approve| ActionBody::AnswerRequest { request_id: id.into(), approve, text: None };
         let friend = in_group(answer("friend:f:1", true));
         assert_eq!(friend[0].0, "set_friend_add_request");
         assert_eq!(friend[0].1["flag"], "f:1");
@@ -229,7 +237,8 @@ mod tests {
 
     #[test]
     fn what_the_protocol_cannot_do_is_said() {
-        let invite = calls(&act(ChatKind::Group, "100", None, ActionBody::Invite { friends: vec!["7".into()] }));
+        let invite =
+            calls(&act(ChatKind::Group, "100", None, ActionBody::Invite { friends: vec!["7".into()] }));
         assert!(matches!(invite, Err(NetworkError::Unsupported { network: "onebot", .. })), "{invite:?}");
         let discuss = calls(&act(ChatKind::Discuss, "100", None, hi()));
         assert!(matches!(discuss, Err(NetworkError::Unsupported { .. })), "{discuss:?}");

@@ -138,7 +138,9 @@ mod tests {
         ] {
             assert!(matches!(answer(json), Answer::Failed(_)), "{json}");
         }
-        let unsure = answer(r#"{"status":"failed","retcode":1200,"message":"Timeout: NTEvent serviceAndMethod:sendMsg"}"#);
+        let unsure = answer(
+            r#"{"status":"failed","retcode":1200,"message":"Timeout: NTEvent serviceAndMethod:sendMsg"}"#,
+        );
         assert!(matches!(unsure, Answer::Unsure(_)), "{unsure:?}");
     }
 }

@@ -64,8 +64,7 @@ mod tests {
     fn a_refused_token_is_not_tried_again_soon() {
         let mut back_off = BackOff::default();
         let refused = Lost::Refused("no".into());
-        let waits: Vec<_> =
-            (0..6).map(|_| back_off.after(&refused, Duration::ZERO, 0.0).as_secs()).collect();
+        let waits: Vec<_> = (0..6).map(|_| back_off.after(&refused, Duration::ZERO, 0.0).as_secs()).collect();
         assert_eq!(waits, [60, 120, 240, 480, 600, 600]);
         for _ in 0..100 {
             back_off.after(&refused, Duration::ZERO, 0.5);

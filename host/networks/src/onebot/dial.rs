@@ -44,7 +44,8 @@ impl FromStr for SocketUrl {
         if !matches!(uri.scheme_str(), Some("ws" | "wss")) || authority.host().is_empty() {
             return Err(SocketUrlError::Form);
         }
-        if authority.as_str().contains('@') || uri.query().is_some_and(|query| query.contains("access_token")) {
+        if authority.as_str().contains('@') || uri.query().is_some_and(|query| query.contains("access_token"))
+        {
             return Err(SocketUrlError::Secret);
         }
         Ok(Self(uri))
@@ -84,7 +85,8 @@ fn request(url: &SocketUrl, token: &Token) -> Result<Request, Error> {
     let headers = request.headers_mut();
     headers.insert(USER_AGENT, HeaderValue::from_static(concat!("mynah/", env!("CARGO_PKG_VERSION"))));
     if let Some(secret) = token.secret() {
-        let mut bearer = HeaderValue::from_str(&format!("Bearer {secret}")).map_err(|error| Error::HttpFormat(error.into()))?;
+        let mut bearer = HeaderValue::from_str(&format!("Bearer {secret}"))
+            .map_err(|error| Error::HttpFormat(error.into()))?;
         bearer.set_sensitive(true);
         headers.insert(AUTHORIZATION, bearer);
     }

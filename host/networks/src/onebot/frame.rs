@@ -82,6 +82,10 @@ pub(super) struct FrameError {
 
 /// Reads a frame.
 pub(super) fn read(text: &str) -> Result<Frame<'_>, FrameError> {
+    // A list of the right length would do for serde, too.
+    if !text.trim_start().starts_with('{') {
+        return Err(FrameError { what: "is no JSON object", line: 1, column: 1 });
+    }
     serde_json::from_str(text).map_err(|error| FrameError {
         what: match error.classify() {
             serde_json::error::Category::Data => "does not fit the protocol",

@@ -3,6 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
+use mynah_model::roster::Group;
 use parking_lot::Mutex;
 use serde_json::json;
 use tokio::sync::Notify;
@@ -83,17 +84,19 @@ impl OneBot {
         let now = self.clock.now().div_euclid(1_000);
         let Some(members) = people::members(data.as_deref(), now, &self.oddities) else { return Ok(()) };
         let key = id.to_string();
-        let named = |group: &&Arc<mynah_model::roster::Group>| !group.name.is_empty();
+        let named = |group: &&Arc<Group>| !group.name.is_empty();
         let group = match sink.known().groups.get(&key).filter(named) {
             Some(group) => group.as_ref().clone(),
             None => {
                 let call = Call::new("get_group_info", json!({ "group_id": id, "no_cache": true }));
                 let data = self.call(&call, limits::CALL).await?;
-                people::group(data.as_deref()).filter(|group| group.id == key).unwrap_or(
-                    mynah_model::roster::Group { uid: Some(key.clone()), id: key, ..Default::default() },
-                )
+                people::group(data.as_deref())
+                    .filter(|group| group.id == key)
+                    .unwrap_or(Group { id: key, ..Group::default() })
             }
         };
+        // A group that was learnt from an event has no number of its own yet.
+        let group = Group { uid: Some(group.id.clone()), ..group };
         sink.group(people::with_members(group, members, &sink.known().user.id));
         Ok(())
     }

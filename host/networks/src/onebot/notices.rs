@@ -21,13 +21,17 @@ pub(super) fn read(reader: &Reader<'_>, frame: &Frame<'_>, text: &str) -> Post {
         }
         "bot_online" => return Post::Online,
         "friend_add" => {
-            let Some(user) = frame.user_id.id() else { return reader.incomplete("friend_add without user_id") };
+            let Some(user) = frame.user_id.id() else {
+                return reader.incomplete("friend_add without user_id");
+            };
             let chat = reader.friend(user);
             let who = reader.person(Some(&chat), user);
             return reader.happened(frame, Some(chat), EventBody::FriendJoined { who });
         }
         "friend_recall" => {
-            let Some(user) = frame.user_id.id() else { return reader.incomplete("friend_recall without user_id") };
+            let Some(user) = frame.user_id.id() else {
+                return reader.incomplete("friend_recall without user_id");
+            };
             return recalled(reader, frame, reader.friend(user));
         }
         _ => {}
@@ -74,7 +78,9 @@ fn unknown(reader: &Reader<'_>, frame: &Frame<'_>, text: &str) -> Post {
     };
     let chat = match (frame.group_id.id(), frame.user_id.id()) {
         (Some(group), _) => Some(reader.group(group, &frame.group_name)),
-        (None, Some(user)) => Some(reader.friend(user)).filter(|chat| reader.roster.friends.get(&chat.id).is_some()),
+        (None, Some(user)) => {
+            Some(reader.friend(user)).filter(|chat| reader.roster.friends.get(&chat.id).is_some())
+        }
         (None, None) => None,
     };
     reader.happened(frame, chat, other(&notice, text))

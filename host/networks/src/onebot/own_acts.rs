@@ -8,10 +8,10 @@ use std::collections::HashMap;
 use mynah_model::Attrs;
 use mynah_model::action::{Act, ActionBody};
 use mynah_model::address::ChatKind;
+use mynah_model::clock::UnixMs;
 use mynah_model::event::{
     Chat, EventBody, Membership, MembershipCause, Mute, PropertyChange, PropertyOwner, Recall,
 };
-use mynah_model::clock::UnixMs;
 use mynah_model::roster::{Person, Roster};
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -105,16 +105,16 @@ impl Deed {
             _ => None,
         };
         let body = match &self.what {
-            What::Muted(member) => EventBody::Muted(Mute { member: member.as_ref().map(person), seconds, by }),
+            What::Muted(member) => {
+                EventBody::Muted(Mute { member: member.as_ref().map(person), seconds, by })
+            }
             What::Unmuted(member) => {
                 EventBody::Unmuted(Mute { member: member.as_ref().map(person), seconds: None, by })
             }
             What::Kicked(member) => {
                 EventBody::MemberLost(Membership { who: person(member), by, cause: MembershipCause::Kicked })
             }
-            What::Recalled(id) => {
-                EventBody::Recalled(Recall { message_id: id.clone(), sender: None, by })
-            }
+            What::Recalled(id) => EventBody::Recalled(Recall { message_id: id.clone(), sender: None, by }),
             What::Card(member) => {
                 let who = person(member);
                 let new = match &act.body {
@@ -224,7 +224,11 @@ mod tests {
                 via: None,
                 attrs: Attrs::new(),
             }),
-            body: EventBody::Muted(Mute { member: Some(person("7")), seconds: Some(60), by: Some(person(by)) }),
+            body: EventBody::Muted(Mute {
+                member: Some(person("7")),
+                seconds: Some(60),
+                by: Some(person(by)),
+            }),
             consequence: None,
             attrs: Attrs::new(),
         })

@@ -87,7 +87,10 @@ pub(super) fn person(data: Option<&RawValue>) -> Option<Person> {
 /// The friends, from `get_friend_list`.
 pub(super) fn friends(data: Option<&RawValue>, oddities: &Oddities) -> Table<Person> {
     let friend = |row: &RawValue| object::<Wire<'_>>(Some(row)).person();
-    rows(data, oddities, "a friend", friend).into_iter().map(|friend| Person { card: None, role: None, ..friend }).collect()
+    rows(data, oddities, "a friend", friend)
+        .into_iter()
+        .map(|friend| Person { card: None, role: None, ..friend })
+        .collect()
 }
 
 /// The groups, from `get_group_list`; their members are asked for one by one.
@@ -182,10 +185,13 @@ mod tests {
     fn lists_are_read_whatever_their_rows_lack() {
         let oddities = oddities();
         let friends = friends(
-            Some(raw(r#"[{"user_id":"7","nickname":"a","remark":"b","sex":"unknown"},{"user_id":8},{},null,7]"#)),
+            Some(raw(
+                r#"[{"user_id":"7","nickname":"a","remark":"b","sex":"unknown"},{"user_id":8},{},null,7]"#,
+            )),
             &oddities,
         );
-        let names: Vec<_> = friends.iter().map(|friend| (friend.id.as_str(), friend.display_name())).collect();
+        let names: Vec<_> =
+            friends.iter().map(|friend| (friend.id.as_str(), friend.display_name())).collect();
         assert_eq!(names, [("7", "b"), ("8", "")]);
         assert_eq!(oddities.count(Oddity::List), 3);
         for none in ["null", "{}", "7"] {
@@ -196,16 +202,18 @@ mod tests {
     #[test]
     fn members_tell_who_owns_the_group_and_what_the_account_is_in_it() {
         let members = members(
-            Some(raw(
-                r#"[{"user_id":1,"nickname":"me","role":"admin","level":"3"},
+            Some(raw(r#"[{"user_id":1,"nickname":"me","role":"admin","level":"3"},
                     {"user_id":7,"card":"","nickname":"o","role":"owner","area":"深圳"},
                     {"user_id":8,"nickname":"m","shut_up_timestamp":50,"join_time":40},
-                    {"user_id":9,"nickname":"n","shut_up_timestamp":150}]"#,
-            )),
+                    {"user_id":9,"nickname":"n","shut_up_timestamp":150}]"#)),
             100,
             &oddities(),
         );
-        let group = with_members(group(Some(raw(r#"{"group_id":"100","group_name":"g"}"#))).unwrap(), members.unwrap(), "1");
+        let group = with_members(
+            group(Some(raw(r#"{"group_id":"100","group_name":"g"}"#))).unwrap(),
+            members.unwrap(),
+            "1",
+        );
         assert_eq!((group.owner_id.as_deref(), group.role), (Some("7"), Some(Role::Admin)));
         let until: Vec<_> = group.members.iter().map(|member| member.shutup_until).collect();
         assert_eq!(until, [None, None, None, Some(150)]);
@@ -218,7 +226,8 @@ mod tests {
         let me = |id: &str| Person { id: id.into(), ..Person::default() };
         let group = || Group { id: "100".into(), ..Group::default() };
         let known = with_members(group(), [me("1"), me("8")].into_iter().collect(), "1");
-        let before = Roster { user: Arc::new(me("1")), groups: [known].into_iter().collect(), ..Roster::default() };
+        let before =
+            Roster { user: Arc::new(me("1")), groups: [known].into_iter().collect(), ..Roster::default() };
         let after = roster(me("1"), Table::default(), vec![group()], &before);
         assert!(after.member("100", "8").is_some());
         let other = roster(me("2"), Table::default(), vec![group()], &before);

@@ -87,7 +87,10 @@ impl Reader<'_> {
         }
         let status: Status = object(frame.status);
         let interval = frame.interval.id().and_then(|ms| u64::try_from(ms).ok()).map(Duration::from_millis);
-        Post::Alive { online: status.online, interval: interval.filter(|_| frame.meta_event_type.get() == Some("heartbeat")) }
+        Post::Alive {
+            online: status.online,
+            interval: interval.filter(|_| frame.meta_event_type.get() == Some("heartbeat")),
+        }
     }
 
     fn message(&self, frame: &Frame<'_>) -> Post {
@@ -115,7 +118,9 @@ impl Reader<'_> {
                 };
                 (self.group(group, &frame.group_name), self.anonymous(frame, person))
             }
-            Some("private") => (self.private(frame, &sender, &person), Person { card: None, role: None, ..person }),
+            Some("private") => {
+                (self.private(frame, &sender, &person), Person { card: None, role: None, ..person })
+            }
             _ => return self.incomplete("message that is neither private nor group"),
         };
         let (mut segments, all) = match frame.message {
@@ -127,7 +132,9 @@ impl Reader<'_> {
         }
         self.name_mentions(&chat, &mut segments);
         let mut attrs = Attrs::new();
-        if let Some(sub_type) = frame.sub_type.filled().filter(|sub_type| !matches!(*sub_type, "normal" | "friend")) {
+        if let Some(sub_type) =
+            frame.sub_type.filled().filter(|sub_type| !matches!(*sub_type, "normal" | "friend"))
+        {
             attrs.insert("sub_type".to_owned(), sub_type.into());
         }
         if let Some(seq) = frame.message_seq.filled() {

@@ -35,7 +35,8 @@ fn happened(event: Value) -> Happening {
 }
 
 fn with(fields: Value) -> Value {
-    let mut event = json!({ "time": 1_700_000_000, "self_id": 10001, "post_type": "notice", "group_id": 100 });
+    let mut event =
+        json!({ "time": 1_700_000_000, "self_id": 10001, "post_type": "notice", "group_id": 100 });
     event.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     event
 }
@@ -128,35 +129,95 @@ fn own_messages_never_come_in_and_what_lacks_its_subject_is_counted() {
 fn every_notice_and_request_of_the_protocol_is_an_event() {
     use EventKind as Kind;
     for (fields, kind) in [
-        (json!({ "notice_type": "group_increase", "sub_type": "approve", "operator_id": 7, "user_id": 8 }), Kind::MemberJoined),
-        (json!({ "notice_type": "group_increase", "sub_type": "invite", "operator_id": 7, "user_id": 10001 }), Kind::GroupJoined),
-        (json!({ "notice_type": "group_decrease", "sub_type": "leave", "operator_id": 8, "user_id": 8 }), Kind::MemberLost),
-        (json!({ "notice_type": "group_decrease", "sub_type": "kick", "operator_id": 7, "user_id": 8 }), Kind::MemberLost),
-        (json!({ "notice_type": "group_decrease", "sub_type": "kick_me", "operator_id": 7, "user_id": 10001 }), Kind::GroupLost),
-        (json!({ "notice_type": "group_decrease", "sub_type": "disband", "operator_id": 7 }), Kind::GroupLost),
-        (json!({ "notice_type": "group_ban", "sub_type": "ban", "operator_id": 7, "user_id": 8, "duration": 60 }), Kind::Muted),
-        (json!({ "notice_type": "group_ban", "sub_type": "ban", "operator_id": 7, "user_id": 0, "duration": -1 }), Kind::Muted),
-        (json!({ "notice_type": "group_ban", "sub_type": "lift_ban", "operator_id": 7, "user_id": 8, "duration": 0 }), Kind::Unmuted),
-        (json!({ "notice_type": "group_ban", "sub_type": "ban", "user_id": 8, "duration": 0 }), Kind::Unmuted),
-        (json!({ "notice_type": "group_ban", "sub_type": "lift_ban", "user_id": 0, "duration": 0 }), Kind::Unmuted),
+        (
+            json!({ "notice_type": "group_increase", "sub_type": "approve", "operator_id": 7, "user_id": 8 }),
+            Kind::MemberJoined,
+        ),
+        (
+            json!({ "notice_type": "group_increase", "sub_type": "invite", "operator_id": 7, "user_id": 10001 }),
+            Kind::GroupJoined,
+        ),
+        (
+            json!({ "notice_type": "group_decrease", "sub_type": "leave", "operator_id": 8, "user_id": 8 }),
+            Kind::MemberLost,
+        ),
+        (
+            json!({ "notice_type": "group_decrease", "sub_type": "kick", "operator_id": 7, "user_id": 8 }),
+            Kind::MemberLost,
+        ),
+        (
+            json!({ "notice_type": "group_decrease", "sub_type": "kick_me", "operator_id": 7, "user_id": 10001 }),
+            Kind::GroupLost,
+        ),
+        (
+            json!({ "notice_type": "group_decrease", "sub_type": "disband", "operator_id": 7 }),
+            Kind::GroupLost,
+        ),
+        (
+            json!({ "notice_type": "group_ban", "sub_type": "ban", "operator_id": 7, "user_id": 8, "duration": 60 }),
+            Kind::Muted,
+        ),
+        (
+            json!({ "notice_type": "group_ban", "sub_type": "ban", "operator_id": 7, "user_id": 0, "duration": -1 }),
+            Kind::Muted,
+        ),
+        (
+            json!({ "notice_type": "group_ban", "sub_type": "lift_ban", "operator_id": 7, "user_id": 8, "duration": 0 }),
+            Kind::Unmuted,
+        ),
+        (
+            json!({ "notice_type": "group_ban", "sub_type": "ban", "user_id": 8, "duration": 0 }),
+            Kind::Unmuted,
+        ),
+        (
+            json!({ "notice_type": "group_ban", "sub_type": "lift_ban", "user_id": 0, "duration": 0 }),
+            Kind::Unmuted,
+        ),
         (json!({ "notice_type": "group_admin", "sub_type": "set", "user_id": 8 }), Kind::PropertyChanged),
-        (json!({ "notice_type": "group_recall", "user_id": 8, "operator_id": 7, "message_id": -13 }), Kind::Recalled),
+        (
+            json!({ "notice_type": "group_recall", "user_id": 8, "operator_id": 7, "message_id": -13 }),
+            Kind::Recalled,
+        ),
         (json!({ "notice_type": "friend_recall", "user_id": 30003, "message_id": 5 }), Kind::Recalled),
         (json!({ "notice_type": "friend_add", "user_id": 8 }), Kind::FriendJoined),
-        (json!({ "notice_type": "group_card", "user_id": 8, "card_new": "a", "card_old": "" }), Kind::PropertyChanged),
-        (json!({ "notice_type": "notify", "sub_type": "title", "user_id": 8, "title": "t" }), Kind::PropertyChanged),
-        (json!({ "notice_type": "notify", "sub_type": "group_name", "user_id": 8, "name_new": "n" }), Kind::PropertyChanged),
+        (
+            json!({ "notice_type": "group_card", "user_id": 8, "card_new": "a", "card_old": "" }),
+            Kind::PropertyChanged,
+        ),
+        (
+            json!({ "notice_type": "notify", "sub_type": "title", "user_id": 8, "title": "t" }),
+            Kind::PropertyChanged,
+        ),
+        (
+            json!({ "notice_type": "notify", "sub_type": "group_name", "user_id": 8, "name_new": "n" }),
+            Kind::PropertyChanged,
+        ),
         (json!({ "notice_type": "group_upload", "user_id": 8, "file": { "id": "x" } }), Kind::Other),
         (json!({ "notice_type": "notify", "sub_type": "poke", "user_id": 8, "target_id": 7 }), Kind::Other),
-        (json!({ "notice_type": "notify", "sub_type": "lucky_king", "user_id": 8, "target_id": 7 }), Kind::Other),
-        (json!({ "notice_type": "notify", "sub_type": "honor", "honor_type": "talkative", "user_id": 8 }), Kind::Other),
+        (
+            json!({ "notice_type": "notify", "sub_type": "lucky_king", "user_id": 8, "target_id": 7 }),
+            Kind::Other,
+        ),
+        (
+            json!({ "notice_type": "notify", "sub_type": "honor", "honor_type": "talkative", "user_id": 8 }),
+            Kind::Other,
+        ),
         (json!({ "notice_type": "essence", "sub_type": "add" }), Kind::Other),
         (json!({ "notice_type": "group_msg_emoji_like", "likes": [] }), Kind::Other),
         (json!({ "notice_type": "what_comes_next" }), Kind::Other),
         (json!({ "post_type": "what_comes_next" }), Kind::Other),
-        (json!({ "post_type": "request", "request_type": "friend", "user_id": 8, "flag": "f", "comment": "hi" }), Kind::FriendRequest),
-        (json!({ "post_type": "request", "request_type": "group", "sub_type": "add", "user_id": 8, "flag": 9 }), Kind::GroupRequest),
-        (json!({ "post_type": "request", "request_type": "group", "sub_type": "invite", "user_id": 8, "flag": "f" }), Kind::GroupInvite),
+        (
+            json!({ "post_type": "request", "request_type": "friend", "user_id": 8, "flag": "f", "comment": "hi" }),
+            Kind::FriendRequest,
+        ),
+        (
+            json!({ "post_type": "request", "request_type": "group", "sub_type": "add", "user_id": 8, "flag": 9 }),
+            Kind::GroupRequest,
+        ),
+        (
+            json!({ "post_type": "request", "request_type": "group", "sub_type": "invite", "user_id": 8, "flag": "f" }),
+            Kind::GroupInvite,
+        ),
         (json!({ "post_type": "request", "request_type": "what_comes_next", "flag": "f" }), Kind::Other),
     ] {
         assert_eq!(happened(with(fields.clone())).body.kind(), kind, "{fields}");
@@ -173,11 +234,15 @@ fn notices_say_who_did_it_and_for_how_long() {
     assert_eq!(mute.member.unwrap().name, "Ann", "the roster knows the name");
     assert_eq!(mute.by.unwrap().id, "7");
 
-    let all = happened(with(json!({ "notice_type": "group_ban", "sub_type": "ban", "user_id": 0, "duration": -1 })));
+    let all = happened(with(
+        json!({ "notice_type": "group_ban", "sub_type": "ban", "user_id": 0, "duration": -1 }),
+    ));
     let EventBody::Muted(all) = all.body else { panic!() };
     assert_eq!((all.member, all.seconds), (None, None));
 
-    let left = happened(with(json!({ "notice_type": "group_decrease", "sub_type": "leave", "operator_id": 8, "user_id": 8 })));
+    let left = happened(with(
+        json!({ "notice_type": "group_decrease", "sub_type": "leave", "operator_id": 8, "user_id": 8 }),
+    ));
     let EventBody::MemberLost(left) = left.body else { panic!() };
     assert_eq!((left.cause, left.by), (MembershipCause::Left, None));
 
@@ -213,8 +278,12 @@ fn heartbeats_say_how_the_account_is() {
     assert_eq!(meta(beat(json!(false))).0, Some(false));
     assert_eq!(meta(beat(json!(null))).0, None);
     assert_eq!(meta(json!({ "meta_event_type": "lifecycle", "sub_type": "connect" })), (None, None, 0));
-    assert_eq!(meta(json!({ "meta_event_type": "heartbeat", "status": null, "interval": -5 })), (None, None, 0));
+    assert_eq!(
+        meta(json!({ "meta_event_type": "heartbeat", "status": null, "interval": -5 })),
+        (None, None, 0)
+    );
     assert_eq!(meta(json!({ "time": 1_600_000_000 })).2, 1, "a clock that is years off is worth a word");
-    let gone = with(json!({ "notice_type": "bot_offline", "user_id": 10001, "tag": "t", "message": "kicked off" }));
+    let gone =
+        with(json!({ "notice_type": "bot_offline", "user_id": 10001, "tag": "t", "message": "kicked off" }));
     assert!(matches!(read_text(&gone.to_string()).0, Post::Offline(why) if why == "kicked off"));
 }

@@ -92,7 +92,10 @@ fn from_parts(kind: &str, raw: Option<&RawValue>) -> Option<Segment> {
             Some("all") => Segment::MentionAll,
             Some(id) => {
                 let name = data.name.or_empty();
-                Segment::Mention { id: id.to_owned(), name: name.strip_prefix('@').unwrap_or(name).to_owned() }
+                Segment::Mention {
+                    id: id.to_owned(),
+                    name: name.strip_prefix('@').unwrap_or(name).to_owned(),
+                }
             }
             None => other(kind, raw),
         },
@@ -200,11 +203,16 @@ mod tests {
     fn what_is_not_known_or_broken_is_kept_as_it_came() {
         let other = |kind: &str, json: &str| Segment::Other { kind: kind.into(), json: json.into() };
         assert_eq!(parse(r#"[{"type":"mface","data":{"a":[1]}}]"#), [other("mface", r#"{"a":[1]}"#)]);
-        assert_eq!(parse(r#"[{"type":"rps","data":null},{"type":"dice"}]"#), [other("rps", "{}"), other("dice", "{}")]);
+        assert_eq!(
+            parse(r#"[{"type":"rps","data":null},{"type":"dice"}]"#),
+            [other("rps", "{}"), other("dice", "{}")]
+        );
         assert_eq!(parse(r#"[{"type":"at","data":{}}]"#), [other("at", "{}")]);
         assert_eq!(parse("[7]"), [other("malformed", "7")]);
         assert_eq!(parse(r#"["plain"]"#), [Segment::text("plain")]);
-        for nothing in ["null", "7", "[]", r#""""#, r#"[{"type":"text","data":null}]"#, r#"[{"type":"reply"}]"#] {
+        for nothing in
+            ["null", "7", "[]", r#""""#, r#"[{"type":"text","data":null}]"#, r#"[{"type":"reply"}]"#]
+        {
             assert_eq!(parse(nothing), [], "{nothing}");
         }
         let deep = format!(r#"[{{"type":"x","data":{}{}}}]"#, "[".repeat(20_000), "]".repeat(20_000));

@@ -135,9 +135,10 @@ impl Session {
     async fn log_in(&self) -> Result<(), End> {
         let onebot = &self.onebot;
         onebot.enter(&self.sink, AccountState::Updating).await?;
-        let login = self.ask("get_login_info", limits::CALL).await.map_err(|error| {
-            End::Lost(Lost::Cut(format!("it does not say who is logged in: {error}")))
-        })?;
+        let login = self
+            .ask("get_login_info", limits::CALL)
+            .await
+            .map_err(|error| End::Lost(Lost::Cut(format!("it does not say who is logged in: {error}"))))?;
         let Some((id, user)) = people::login(login.as_deref()) else {
             return Err(End::Lost(Lost::Cut("it says that nobody is logged in".to_owned())));
         };
@@ -161,7 +162,11 @@ impl Session {
         Ok(())
     }
 
-    async fn ask(&self, action: &'static str, within: Duration) -> Result<Option<Box<RawValue>>, NetworkError> {
+    async fn ask(
+        &self,
+        action: &'static str,
+        within: Duration,
+    ) -> Result<Option<Box<RawValue>>, NetworkError> {
         self.onebot.call(&Call::new(action, serde_json::json!({})), within).await
     }
 
@@ -184,7 +189,11 @@ impl Session {
     }
 
     /// Reads until the connection is lost.
-    async fn read<S>(&self, mut socket: SplitStream<WebSocketStream<S>>, outgoing: &mpsc::Sender<Outgoing>) -> Lost
+    async fn read<S>(
+        &self,
+        mut socket: SplitStream<WebSocketStream<S>>,
+        outgoing: &mpsc::Sender<Outgoing>,
+    ) -> Lost
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -221,7 +230,9 @@ impl Session {
                 Some(Ok(Message::Close(close))) => {
                     let why = close.map(|close| (close.code, close.reason));
                     return match why {
-                        Some((CloseCode::Policy, why)) => Lost::Refused(format!("it closed the connection: {why}")),
+                        Some((CloseCode::Policy, why)) => {
+                            Lost::Refused(format!("it closed the connection: {why}"))
+                        }
                         Some((code, why)) => Lost::Cut(format!("it closed the connection: {code} {why}")),
                         None => Lost::Cut("it closed the connection".to_owned()),
                     };
@@ -266,7 +277,9 @@ impl Session {
             let echo = frame.echo.or_empty();
             // This is how NapCat and LLBot refuse a token: the upgrade is accepted, and then this comes.
             if echo.is_empty() && matches!(frame.retcode.0, Some(1401 | 1403)) {
-                return Err(Lost::Refused(frame.sentence().unwrap_or_else(|| "it takes the token for wrong".to_owned())));
+                return Err(Lost::Refused(
+                    frame.sentence().unwrap_or_else(|| "it takes the token for wrong".to_owned()),
+                ));
             }
             if !self.onebot.answers.resolve(echo, Answer::read(&frame)) {
                 oddities.note(Oddity::LateAnswer, format!("{} bytes", text.len()));
@@ -388,7 +401,8 @@ struct Backlog {
 
 impl Backlog {
     fn keep(&mut self, text: &str) -> bool {
-        if self.bytes.saturating_add(text.len()) > limits::BACKLOG_BYTES || self.texts.len() >= limits::EVENTS {
+        if self.bytes.saturating_add(text.len()) > limits::BACKLOG_BYTES || self.texts.len() >= limits::EVENTS
+        {
             return false;
         }
         self.bytes += text.len();

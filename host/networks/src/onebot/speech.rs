@@ -55,7 +55,9 @@ fn write_one(segment: &Segment, private: bool) -> Result<Option<Value>, String> 
         Segment::File(media) => file("file", media)?,
         Segment::Face { id, .. } => piece("face", json!({ "id": id })),
         Segment::ReplyTo { id } => piece("reply", json!({ "id": id })),
-        Segment::AppCard { data } if data.trim_start().starts_with('<') => piece("xml", json!({ "data": data })),
+        Segment::AppCard { data } if data.trim_start().starts_with('<') => {
+            piece("xml", json!({ "data": data }))
+        }
         Segment::AppCard { data } => piece("json", json!({ "data": data })),
         Segment::Other { kind, json } => plain(kind, json)?,
     }))
@@ -77,7 +79,9 @@ fn file(kind: &str, media: &Media) -> Result<Value, String> {
             url
         }
         (None, Some(id), _) if id.contains(['/', '\\', ':']) || id.is_empty() => {
-            return Err(format!("the id of a {kind} is a name that the network gave, without `/`, `\\` and `:`"));
+            return Err(format!(
+                "the id of a {kind} is a name that the network gave, without `/`, `\\` and `:`"
+            ));
         }
         (None, Some(id), _) => id,
         (None, None, Some(_)) => {
@@ -94,7 +98,10 @@ fn file(kind: &str, media: &Media) -> Result<Value, String> {
 
 fn plain(kind: &str, text: &str) -> Result<Value, String> {
     if !PLAIN.contains(&kind) {
-        return Err(format!("a segment `{kind}` cannot be sent as it is; those that can are {}", PLAIN.join(", ")));
+        return Err(format!(
+            "a segment `{kind}` cannot be sent as it is; those that can are {}",
+            PLAIN.join(", ")
+        ));
     }
     let data: Map<String, Value> = serde_json::from_str(text)
         .map_err(|_| format!("the json of a segment `{kind}` is an object with plain values"))?;
@@ -170,7 +177,8 @@ mod tests {
     fn an_empty_message_is_refused() {
         assert!(write(&[Segment::text("")], false).is_err());
         assert!(write_media(&Media::default()).is_err());
-        let media = Media { url: Some("https://h/a".into()), mime: Some("image/png".into()), ..Media::default() };
+        let media =
+            Media { url: Some("https://h/a".into()), mime: Some("image/png".into()), ..Media::default() };
         assert_eq!(write_media(&media).unwrap()[0]["type"], "image");
     }
 }

@@ -1,11 +1,13 @@
-//! What the embedded network and its roster files do, seen from outside.
+//! What the networks and roster files do, seen from outside.
 // Always so in this folder; said for clippy, which relaxes its rules only where it is.
 #![cfg(test)]
 
 mod contacts;
 mod history;
 mod login;
+mod onebot;
 mod orderly;
+mod peer;
 mod people;
 mod roles;
 mod roster_file;

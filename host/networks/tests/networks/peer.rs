@@ -1,0 +1,610 @@
+//! A OneBot v11 implementation for tests: a small world that an account lives in, behind the WebSocket that NapCat, LLBot,
+//! Lagrange or go-cqhttp would show, with what they do differently.
+//!
+//! | | NapCat | LLBot | Lagrange | go-cqhttp |
+//! | --- | --- | --- | --- | --- |
+//! | wrong token | upgraded, told 1403, closed | the same, closed with 1008 | HTTP 403 | HTTP 401 |
+//! | ids in events | numbers | text | numbers | numbers, message ids negative |
+//! | messages | lists | lists | lists | CQ strings |
+//! | ids in calls | both | both | numbers, else no answer at all | both |
+//! | mute without duration | lifts it | 30 min | lifts it | 30 min |
+//! | failures | `message` | `wording` | nothing but a code | `msg` and `wording` |
+//! | answers | in order | in order | in order | in any order |
+//! | heartbeats | yes | yes | yes | no |
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures_util::{SinkExt, StreamExt};
+use parking_lot::Mutex;
+use serde_json::{Map, Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_tungstenite::accept_hdr_async;
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use tokio_tungstenite::tungstenite::http::StatusCode;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{Bytes, Message};
+
+/// The account.
+pub(crate) const ME: i64 = 10001;
+/// A group that the account is an admin of.
+pub(crate) const GROUP: i64 = 552603;
+/// Who owns it.
+pub(crate) const OWNER: i64 = 10009;
+/// A member of it.
+pub(crate) const ANN: i64 = 20002;
+/// Another one.
+pub(crate) const BOB: i64 = 20003;
+/// A friend.
+pub(crate) const FRED: i64 = 30003;
+
+/// Longer than anything takes that works.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Whom the peer plays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Played {
+    NapCat,
+    Llbot,
+    Lagrange,
+    GoCqhttp,
+}
+
+impl Played {
+    pub(crate) const ALL: [Self; 4] = [Self::NapCat, Self::Llbot, Self::Lagrange, Self::GoCqhttp];
+}
+
+/// What goes wrong.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Manner {
+    /// Actions that are never answered, and not done either.
+    pub(crate) deaf_to: HashSet<&'static str>,
+    /// Actions that are done and answered too late.
+    pub(crate) late: HashMap<&'static str, Duration>,
+    /// Actions that are refused.
+    pub(crate) refuses: HashSet<&'static str>,
+    /// What actions answer instead of what they should.
+    pub(crate) answers: HashMap<&'static str, Value>,
+    /// Whether notices come of what the account does.
+    pub(crate) no_notices: bool,
+}
+
+struct Member {
+    name: String,
+    card: String,
+    role: &'static str,
+    muted: bool,
+}
+
+struct World {
+    friends: BTreeMap<i64, String>,
+    groups: BTreeMap<i64, (String, BTreeMap<i64, Member>)>,
+}
+
+enum Out {
+    Text(String),
+    Binary(Vec<u8>),
+    Ping,
+    Close(Option<CloseFrame>),
+    /// The connection just ends.
+    Cut,
+}
+
+struct Inner {
+    played: Played,
+    token: Option<String>,
+    world: Mutex<World>,
+    manner: Mutex<Manner>,
+    calls: Mutex<Vec<(String, Value)>>,
+    clients: Mutex<Vec<mpsc::UnboundedSender<Out>>>,
+    dialled: AtomicUsize,
+    pongs: AtomicUsize,
+    last_id: AtomicI64,
+}
+
+/// A running peer; it is gone when dropped.
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddr,
+    inner: Arc<Inner>,
+    listening: JoinHandle<()>,
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.listening.abort();
+        self.cut();
+    }
+}
+
+impl Peer {
+    pub(crate) async fn start(played: Played) -> Self {
+        Self::start_with(played, None).await
+    }
+
+    pub(crate) async fn start_with(played: Played, token: Option<&str>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::listen(listener, played, token)
+    }
+
+    fn listen(listener: TcpListener, played: Played, token: Option<&str>) -> Self {
+        let address = listener.local_addr().unwrap();
+        let member = |name: &str, role| Member { name: name.into(), card: String::new(), role, muted: false };
+        let members = BTreeMap::from([
+            (ME, member("bot", "admin")),
+            (OWNER, member("Olga", "owner")),
+            (ANN, member("Ann", "member")),
+            (BOB, member("Bob", "member")),
+        ]);
+        let world = World {
+            friends: BTreeMap::from([(FRED, "Fred".to_owned())]),
+            groups: BTreeMap::from([(GROUP, ("PERL学习交流".to_owned(), members))]),
+        };
+        let inner = Arc::new(Inner {
+            played,
+            token: token.map(str::to_owned),
+            world: Mutex::new(world),
+            manner: Mutex::default(),
+            calls: Mutex::default(),
+            clients: Mutex::default(),
+            dialled: AtomicUsize::new(0),
+            pongs: AtomicUsize::new(0),
+            last_id: AtomicI64::new(0),
+        });
+        let served = inner.clone();
+        let listening = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                served.dialled.fetch_add(1, Ordering::SeqCst);
+                tokio::spawn(served.clone().serve(stream));
+            }
+        });
+        Self { address, inner, listening }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("ws://{}", self.address)
+    }
+
+    pub(crate) fn manner(&self, change: impl FnOnce(&mut Manner)) {
+        change(&mut self.inner.manner.lock());
+    }
+
+    /// How often somebody dialled.
+    pub(crate) fn dialled(&self) -> usize {
+        self.inner.dialled.load(Ordering::SeqCst)
+    }
+
+    /// How often a ping was answered.
+    pub(crate) fn pongs(&self) -> usize {
+        self.inner.pongs.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        self.inner.clients.lock().iter().any(|client| !client.is_closed())
+    }
+
+    /// Ends all connections without a word.
+    pub(crate) fn cut(&self) {
+        self.inner.clients.lock().drain(..).for_each(|client| drop(client.send(Out::Cut)));
+    }
+
+    pub(crate) fn close(&self, code: u16, reason: &str) {
+        let close = CloseFrame { code: CloseCode::from(code), reason: reason.to_owned().into() };
+        self.inner.out(|| Out::Close(Some(close.clone())));
+    }
+
+    pub(crate) fn send_raw(&self, text: impl Into<String>) {
+        let text = text.into();
+        self.inner.out(|| Out::Text(text.clone()));
+    }
+
+    pub(crate) fn send_binary(&self, bytes: Vec<u8>) {
+        self.inner.out(|| Out::Binary(bytes.clone()));
+    }
+
+    pub(crate) fn ping(&self) {
+        self.inner.out(|| Out::Ping);
+    }
+
+    /// An event of the account, with what all have.
+    pub(crate) fn emit(&self, fields: Value) {
+        self.inner.emit(fields);
+    }
+
+    /// Somebody says something in a group; the message's id.
+    pub(crate) fn say(&self, group: i64, user: i64, text: &str) -> i64 {
+        self.say_at(now(), group, user, text)
+    }
+
+    /// The same at a time, in unix seconds.
+    pub(crate) fn say_at(&self, time: i64, group: i64, user: i64, text: &str) -> i64 {
+        let id = self.inner.next_id();
+        let sender = {
+            let world = self.inner.world.lock();
+            let member = world.groups.get(&group).and_then(|(_, members)| members.get(&user));
+            let name = member.map_or("Somebody", |member| member.name.as_str());
+            json!({ "user_id": user, "nickname": name, "card": "", "role": member.map_or("member", |member| member.role), "level": "1" })
+        };
+        let event = json!({
+            "time": time, "post_type": "message", "message_type": "group", "sub_type": "normal",
+            "message_id": id, "group_id": group, "user_id": user, "anonymous": null, "font": 0,
+            "message": self.inner.message(text), "raw_message": escape(text), "sender": sender,
+        });
+        self.inner.emit(event);
+        id
+    }
+
+    /// A friend says something.
+    pub(crate) fn whisper(&self, user: i64, text: &str) {
+        let event = json!({
+            "post_type": "message", "message_type": "private", "sub_type": "friend", "message_id": self.inner.next_id(),
+            "user_id": user, "font": 0, "message": self.inner.message(text), "raw_message": escape(text),
+            "sender": { "user_id": user, "nickname": "Fred", "sex": "unknown", "age": 0 },
+        });
+        self.inner.emit(event);
+    }
+
+    /// Somebody comes into a group.
+    pub(crate) fn join(&self, group: i64, user: i64, name: &str) {
+        let member = Member { name: name.into(), card: String::new(), role: "member", muted: false };
+        self.inner.world.lock().groups.get_mut(&group).unwrap().1.insert(user, member);
+        self.emit(json!({
+            "post_type": "notice", "notice_type": "group_increase", "sub_type": "approve", "group_id": group,
+            "operator_id": OWNER, "user_id": user,
+        }));
+    }
+
+    pub(crate) fn is_member(&self, group: i64, user: i64) -> bool {
+        self.inner.world.lock().groups.get(&group).is_some_and(|(_, members)| members.contains_key(&user))
+    }
+
+    pub(crate) fn is_muted(&self, group: i64, user: i64) -> bool {
+        let world = self.inner.world.lock();
+        world
+            .groups
+            .get(&group)
+            .and_then(|(_, members)| members.get(&user))
+            .is_some_and(|member| member.muted)
+    }
+
+    /// So many groups more, from number 1 on, with the account and Ann in each.
+    pub(crate) fn add_groups(&self, count: i64) {
+        let member =
+            |name: &str| Member { name: name.into(), card: String::new(), role: "member", muted: false };
+        let mut world = self.inner.world.lock();
+        for number in 1..=count {
+            let members = BTreeMap::from([(ME, member("bot")), (ANN, member("Ann"))]);
+            world.groups.insert(number, (format!("group {number}"), members));
+        }
+    }
+
+    /// What the account asked for, in order.
+    pub(crate) fn calls(&self, action: &str) -> Vec<Value> {
+        let calls = self.inner.calls.lock();
+        calls.iter().filter(|(name, _)| name == action).map(|(_, params)| params.clone()).collect()
+    }
+
+    /// The texts that the account sent, in the order they came.
+    pub(crate) fn sent(&self) -> Vec<String> {
+        let calls = self.inner.calls.lock();
+        let sends = calls.iter().filter(|(name, _)| name.starts_with("send_"));
+        sends.map(|(_, params)| text_of(&params["message"])).collect()
+    }
+
+    /// Waits until an action was asked for so many times.
+    pub(crate) async fn wait_for_calls(&self, action: &str, count: usize) -> Vec<Value> {
+        let calls = || Some(self.calls(action)).filter(|calls| calls.len() >= count);
+        eventually(&format!("{count} calls of {action}"), calls).await
+    }
+
+    /// Waits until so many messages were sent.
+    pub(crate) async fn wait_for_sent(&self, count: usize) -> Vec<String> {
+        eventually(&format!("{count} messages"), || Some(self.sent()).filter(|sent| sent.len() >= count))
+            .await
+    }
+}
+
+/// Waits until something is so; says what was waited for if it does not come.
+pub(crate) async fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let began = std::time::Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(began.elapsed() < PATIENCE, "did not come: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+pub(crate) fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().try_into().unwrap()
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('[', "&#91;").replace(']', "&#93;")
+}
+
+/// The text of a message that the account sent. CQ strings are never taken.
+fn text_of(message: &Value) -> String {
+    let segments = message.as_array().expect("messages are lists");
+    segments.iter().filter_map(|segment| segment["data"]["text"].as_str()).collect()
+}
+
+impl Inner {
+    fn next_id(&self) -> i64 {
+        let id = self.last_id.fetch_add(1, Ordering::SeqCst) + 1;
+        if self.played == Played::GoCqhttp { -id } else { id }
+    }
+
+    fn message(&self, text: &str) -> Value {
+        match self.played {
+            Played::GoCqhttp => json!(escape(text)),
+            _ => json!([{ "type": "text", "data": { "text": text } }]),
+        }
+    }
+
+    fn emit(&self, fields: Value) {
+        let mut event = json!({ "time": now(), "self_id": ME });
+        event.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        if self.played == Played::Llbot {
+            for key in ["self_id", "user_id", "group_id", "operator_id", "message_id"] {
+                if let Some(Value::Number(id)) = event.get(key) {
+                    event[key] = json!(id.to_string());
+                }
+            }
+        }
+        let text = event.to_string();
+        self.out(|| Out::Text(text.clone()));
+    }
+
+    fn out(&self, mut what: impl FnMut() -> Out) {
+        self.clients.lock().retain(|client| client.send(what()).is_ok());
+    }
+
+    async fn serve(self: Arc<Self>, stream: TcpStream) {
+        let mut allowed = true;
+        let check = |request: &Request, response: Response| {
+            let given = request.headers().get("authorization").and_then(|value| value.to_str().ok());
+            let wanted = self.token.as_ref().map(|token| format!("Bearer {token}"));
+            allowed = wanted.is_none() || given == wanted.as_deref();
+            let status = match self.played {
+                Played::Lagrange => StatusCode::FORBIDDEN,
+                Played::GoCqhttp => StatusCode::UNAUTHORIZED,
+                Played::NapCat | Played::Llbot => return Ok(response),
+            };
+            if allowed {
+                return Ok(response);
+            }
+            let mut refusal = ErrorResponse::new(None);
+            *refusal.status_mut() = status;
+            Err(refusal)
+        };
+        let Ok(socket) = accept_hdr_async(stream, check).await else { return };
+        let (mut write, mut read) = socket.split();
+        if !allowed {
+            let refusal = json!({
+                "status": "failed", "retcode": 1403, "data": null, "message": "token验证失败", "wording": "token验证失败", "echo": null,
+            });
+            let _ = write.send(Message::text(refusal.to_string())).await;
+            let close = CloseFrame { code: CloseCode::Policy, reason: "token".into() };
+            let close = (self.played == Played::Llbot).then_some(close);
+            let _ = write.send(Message::Close(close)).await;
+            return;
+        }
+        let (out, mut outgoing) = mpsc::unbounded_channel();
+        let hello = json!({
+            "time": now(), "self_id": ME, "post_type": "meta_event", "meta_event_type": "lifecycle", "sub_type": "connect",
+        });
+        let _ = out.send(Out::Text(hello.to_string()));
+        if self.played != Played::GoCqhttp {
+            let beat = json!({
+                "time": now(), "self_id": ME, "post_type": "meta_event", "meta_event_type": "heartbeat",
+                "interval": 30_000, "status": { "online": true, "good": true },
+            });
+            let _ = out.send(Out::Text(beat.to_string()));
+        }
+        self.clients.lock().push(out.clone());
+        let mut number = 0_u64;
+        loop {
+            tokio::select! {
+                what = outgoing.recv() => {
+                    let sent = match what {
+                        Some(Out::Text(text)) => write.send(Message::text(text)).await,
+                        Some(Out::Binary(bytes)) => write.send(Message::Binary(Bytes::from(bytes))).await,
+                        Some(Out::Ping) => write.send(Message::Ping(Bytes::from_static(b"there?"))).await,
+                        Some(Out::Close(close)) => write.send(Message::Close(close)).await,
+                        Some(Out::Cut) | None => return,
+                    };
+                    if sent.is_err() {
+                        return;
+                    }
+                }
+                message = read.next() => match message {
+                    Some(Ok(Message::Text(text))) => {
+                        number += 1;
+                        self.clone().take(&text, number, &out);
+                    }
+                    Some(Ok(Message::Pong(bytes))) if bytes.as_ref() == b"there?" => {
+                        self.pongs.fetch_add(1, Ordering::SeqCst);
+                    }
+                    Some(Ok(_)) => {}
+                    Some(Err(_)) | None => return,
+                }
+            }
+        }
+    }
+
+    fn take(self: Arc<Self>, text: &str, number: u64, out: &mpsc::UnboundedSender<Out>) {
+        let Ok(request) = serde_json::from_str::<Value>(text) else { return };
+        let action = request["action"].as_str().unwrap_or_default().to_owned();
+        let params = request["params"].as_object().cloned().unwrap_or_default();
+        // Lagrange reads ids into unsigned numbers; what does not fit gets no answer at all.
+        let strict = self.played == Played::Lagrange;
+        if strict
+            && ["user_id", "group_id"]
+                .iter()
+                .any(|key| params.get(*key).is_some_and(|id| id.as_u64().is_none()))
+        {
+            return;
+        }
+        let manner = self.manner.lock().clone();
+        self.calls.lock().push((action.clone(), Value::Object(params.clone())));
+        if manner.deaf_to.contains(action.as_str()) {
+            return;
+        }
+        let result = match manner.answers.get(action.as_str()) {
+            _ if manner.refuses.contains(action.as_str()) => Err("ERR_NOT_GROUP_ADMIN".to_owned()),
+            Some(answer) => Ok(answer.clone()),
+            None => self.carry_out(&action, &params, !manner.no_notices),
+        };
+        let mut answer = match result {
+            Ok(data) => json!({ "status": "ok", "retcode": 0, "data": data, "message": "", "wording": "" }),
+            Err(why) => match self.played {
+                Played::NapCat => {
+                    json!({ "status": "failed", "retcode": 1200, "data": null, "message": why, "wording": why, "stream": "normal-action" })
+                }
+                Played::Llbot => {
+                    json!({ "status": "failed", "retcode": 200, "data": null, "message": "", "wording": why })
+                }
+                Played::Lagrange => json!({ "status": "failed", "retcode": 200, "data": null }),
+                Played::GoCqhttp => {
+                    json!({ "status": "failed", "retcode": 100, "data": null, "msg": "API_ERROR", "wording": why })
+                }
+            },
+        };
+        answer["echo"] = request["echo"].clone();
+        let late = manner.late.get(action.as_str()).copied();
+        let shuffled =
+            (self.played == Played::GoCqhttp && number % 2 == 1).then_some(Duration::from_millis(5));
+        let (out, answer) = (out.clone(), Out::Text(answer.to_string()));
+        match late.or(shuffled) {
+            None => drop(out.send(answer)),
+            Some(wait) => drop(tokio::spawn(async move {
+                tokio::time::sleep(wait).await;
+                let _ = out.send(answer);
+            })),
+        }
+    }
+
+    fn carry_out(&self, action: &str, params: &Map<String, Value>, notices: bool) -> Result<Value, String> {
+        let number = |key: &str| match params.get(key) {
+            Some(Value::Number(number)) => number.as_i64().unwrap_or_default(),
+            Some(Value::String(text)) => text.parse().unwrap_or_default(),
+            _ => 0,
+        };
+        let (group, user) = (number("group_id"), number("user_id"));
+        let mut world = self.world.lock();
+        let notice = |fields: Value| {
+            if notices {
+                let mut event =
+                    json!({ "post_type": "notice", "group_id": group, "operator_id": ME, "user_id": user });
+                event.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+                self.emit(event);
+            }
+        };
+        let no_group = || "GROUP_NOT_FOUND".to_owned();
+        let no_member = || "user not in group".to_owned();
+        match action {
+            "get_login_info" => Ok(json!({ "user_id": ME, "nickname": "bot" })),
+            "get_friend_list" => {
+                let friends = world.friends.iter();
+                Ok(friends
+                    .map(|(id, name)| json!({ "user_id": id, "nickname": name, "remark": "" }))
+                    .collect())
+            }
+            "get_group_list" => {
+                let groups = world.groups.iter();
+                Ok(groups.map(|(id, (name, members))| group_info(*id, name, members.len())).collect())
+            }
+            "get_group_info" => {
+                let (name, members) = world.groups.get(&group).ok_or_else(no_group)?;
+                Ok(group_info(group, name, members.len()))
+            }
+            "get_group_member_list" => {
+                let (_, members) = world.groups.get(&group).ok_or_else(no_group)?;
+                Ok(members.iter().map(|(id, member)| member_info(group, *id, member)).collect())
+            }
+            "get_group_member_info" => {
+                let (_, members) = world.groups.get(&group).ok_or_else(no_group)?;
+                Ok(member_info(group, user, members.get(&user).ok_or_else(no_member)?))
+            }
+            "get_stranger_info" => Ok(
+                json!({ "user_id": user, "nickname": format!("stranger {user}"), "sex": "unknown", "age": 0 }),
+            ),
+            "send_group_msg" | "send_private_msg" => {
+                if group != 0 && !world.groups.contains_key(&group) {
+                    return Err(no_group());
+                }
+                Ok(json!({ "message_id": self.next_id() }))
+            }
+            "delete_msg" => {
+                let id = number("message_id");
+                let event = json!({
+                    "post_type": "notice", "notice_type": "group_recall", "group_id": GROUP, "operator_id": ME, "user_id": ANN, "message_id": id,
+                });
+                if notices {
+                    self.emit(event);
+                }
+                Ok(Value::Null)
+            }
+            "set_group_ban" => {
+                let (_, members) = world.groups.get_mut(&group).ok_or_else(no_group)?;
+                let member = members.get_mut(&user).ok_or_else(no_member)?;
+                if member.role != "member" {
+                    return Err("cannot ban owner".to_owned());
+                }
+                let unsaid = if matches!(self.played, Played::NapCat | Played::Lagrange) { 0 } else { 1_800 };
+                let duration = if params.contains_key("duration") { number("duration") } else { unsaid };
+                member.muted = duration > 0;
+                let sub_type = if member.muted { "ban" } else { "lift_ban" };
+                notice(json!({ "notice_type": "group_ban", "sub_type": sub_type, "duration": duration }));
+                Ok(Value::Null)
+            }
+            "set_group_whole_ban" => {
+                let on = params.get("enable").and_then(Value::as_bool).unwrap_or(true);
+                let (sub_type, duration) = if on { ("ban", -1) } else { ("lift_ban", 0) };
+                notice(
+                    json!({ "notice_type": "group_ban", "sub_type": sub_type, "user_id": 0, "duration": duration }),
+                );
+                Ok(Value::Null)
+            }
+            "set_group_kick" => {
+                let (_, members) = world.groups.get_mut(&group).ok_or_else(no_group)?;
+                members.remove(&user).ok_or_else(no_member)?;
+                notice(json!({ "notice_type": "group_decrease", "sub_type": "kick" }));
+                Ok(Value::Null)
+            }
+            "set_group_card" => {
+                let (_, members) = world.groups.get_mut(&group).ok_or_else(no_group)?;
+                let member = members.get_mut(&user).ok_or_else(no_member)?;
+                let card = params.get("card").and_then(Value::as_str).unwrap_or_default().to_owned();
+                let old = std::mem::replace(&mut member.card, card.clone());
+                notice(json!({ "notice_type": "group_card", "card_new": card, "card_old": old }));
+                Ok(Value::Null)
+            }
+            "set_group_name" => {
+                let named = world.groups.get_mut(&group).ok_or_else(no_group)?;
+                named.0 = params.get("group_name").and_then(Value::as_str).unwrap_or_default().to_owned();
+                Ok(Value::Null)
+            }
+            "set_friend_add_request" | "set_group_add_request" => Ok(Value::Null),
+            _ => Err(format!("unknown action {action}")),
+        }
+    }
+}
+
+fn group_info(id: i64, name: &str, members: usize) -> Value {
+    json!({ "group_id": id, "group_name": name, "member_count": members, "max_member_count": 200 })
+}
+
+fn member_info(group: i64, id: i64, member: &Member) -> Value {
+    json!({
+        "group_id": group, "user_id": id, "nickname": member.name, "card": member.card, "role": member.role, "level": "1",
+        "sex": "unknown", "join_time": 1_600_000_000, "last_sent_time": 0, "shut_up_timestamp": if member.muted { now() + 600 } else { 0 },
+    })
+}

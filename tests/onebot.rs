@@ -1,0 +1,175 @@
+//! A whole host on a OneBot account: what people say on QQ, what the rules do about it, and what programs see through the
+//! API. The peer plays each of the implementations; what it was asked for is what counts.
+
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+
+use crate::support::host::TestHost;
+use crate::support::onebot_peer::{ANN, BOB, FRED, GROUP, Peer, Played, eventually, now};
+
+/// A host with one account on a peer. The shipped rules may do there what they ask for.
+async fn host_on(peer: &Peer, more: &str) -> TestHost {
+    let url = peer.url();
+    let toml = format!(
+        r#"
+        [[account]]
+        name = "qq"
+        network = "onebot"
+        url = "{url}"
+        access_token = "s3cret"
+        {more}
+
+        [script.ping]
+        allow = ["reply"]
+        [script.welcome]
+        allow = ["reply"]
+        settings = {{ join = "welcome {{name}}", leave = "" }}
+        [script.group-guard]
+        allow = ["reply", "shutup", "kick"]
+        "#
+    );
+    TestHost::start(&toml).await
+}
+
+async fn peer(played: Played) -> Peer {
+    Peer::start_with(played, Some("s3cret")).await
+}
+
+const FAST: &str = "pace = \"1000/s\"";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ping_on_qq_is_answered_with_pong_whoever_the_peer_is() {
+    for played in Played::ALL {
+        let peer = peer(played).await;
+        let host = host_on(&peer, FAST).await;
+        peer.say(GROUP, ANN, "ping");
+        assert_eq!(peer.wait_for_sent(1).await, ["pong"], "{played:?}");
+        peer.whisper(FRED, "ping");
+        assert_eq!(peer.wait_for_sent(2).await, ["pong", "pong"], "{played:?}");
+        host.settle().await;
+        assert_eq!(peer.sent().len(), 2, "its own answers are nobody's question");
+        host.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_on_qq_is_warned_muted_and_kicked_whoever_the_peer_is() {
+    for played in Played::ALL {
+        let peer = peer(played).await;
+        let host = host_on(&peer, FAST).await;
+        for step in 1..=3 {
+            for number in 0..6 {
+                peer.say(GROUP, ANN, &format!("buy {step} {number}"));
+            }
+            match step {
+                1 => drop(peer.wait_for_sent(1).await),
+                2 => eventually("a mute", || peer.is_muted(GROUP, ANN).then_some(())).await,
+                _ => eventually("a kick", || (!peer.is_member(GROUP, ANN)).then_some(())).await,
+            }
+            host.settle().await;
+        }
+        let bans = peer.calls("set_group_ban");
+        assert_eq!(bans, [json!({ "group_id": GROUP, "user_id": ANN, "duration": 600 })], "{played:?}");
+        let members = group(&host).await["member"].as_array().unwrap().clone();
+        assert!(members.iter().all(|member| member["id"] != ANN.to_string()), "{members:?}");
+        assert!(peer.is_member(GROUP, BOB));
+        host.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_comes_into_a_group_is_greeted_by_name() {
+    for played in Played::ALL {
+        let peer = peer(played).await;
+        let host = host_on(&peer, FAST).await;
+        peer.join(GROUP, 40004, "Newcomer");
+        assert_eq!(peer.wait_for_sent(1).await, ["welcome Newcomer"], "{played:?}");
+        host.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thirty_old_messages_in_one_burst_mute_nobody() {
+    let peer = peer(Played::NapCat).await;
+    let host = host_on(&peer, FAST).await;
+    for number in 0..30 {
+        peer.say_at(now() - 900, GROUP, ANN, &format!("said long ago {number}"));
+    }
+    peer.say(GROUP, BOB, "ping");
+    assert_eq!(peer.wait_for_sent(1).await, ["pong"]);
+    host.settle().await;
+    assert!(!peer.is_muted(GROUP, ANN) && peer.is_member(GROUP, ANN));
+    assert_eq!(peer.sent(), ["pong"]);
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn programs_see_the_account_and_act_through_it_as_through_any_other() {
+    let peer = peer(Played::GoCqhttp).await;
+    let host = host_on(&peer, FAST).await;
+    let (_, user) = host.get("/openqq/get_user_info").await;
+    assert_eq!((&user["id"], &user["uid"]), (&json!("10001"), &json!("10001")), "{user}");
+    let known = async || {
+        let group = group(&host).await;
+        (group["member"].as_array().unwrap().len() == 4).then_some(group)
+    };
+    let group = crate::support::wait_for("the members", known).await;
+    assert_eq!(
+        (&group["id"], &group["name"], &group["role"]),
+        (&json!("552603"), &json!("PERL学习交流"), &json!("admin"))
+    );
+
+    let (_, sent) =
+        host.get("/openqq/send_group_message?uid=552603&content=hello%20%5BCQ:at,qq=all%5D").await;
+    assert_eq!(sent["code"], 0, "{sent}");
+    let (_, sent) = host.get("/openqq/send_friend_message?id=30003&content=hi").await;
+    assert_eq!(sent["code"], 0, "{sent}");
+    assert_eq!(peer.sent(), ["hello [CQ:at,qq=all]", "hi"]);
+    let (_, muted) = host.get("/openqq/shutup_group_member?id=552603&member_id=20002&time=600").await;
+    assert_eq!(muted["code"], 0, "{muted}");
+    assert!(peer.is_muted(GROUP, ANN));
+    let (_, refused) = host.get("/openqq/kick_group_member?id=552603&member_id=10009").await;
+    assert_ne!(refused["code"], 0, "nobody removes the owner: {refused}");
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_decided_while_the_connection_is_gone_is_sent_once_it_is_back() {
+    let peer = peer(Played::NapCat).await;
+    let host = host_on(&peer, "pace = \"2/s\"").await;
+    for number in 0..6 {
+        // Two at once, then one every half second: the rest waits for its turn when the connection goes.
+        peer.say(GROUP, ANN + number, "ping");
+    }
+    peer.wait_for_sent(2).await;
+    peer.cut();
+    let sent = peer.wait_for_sent(6).await;
+    host.settle().await;
+    assert_eq!(sent, ["pong"; 6]);
+    assert_eq!(peer.sent().len(), 6, "each once");
+    assert!(peer.dialled() >= 2);
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_nobody_answers_for_is_unknown_and_not_repeated() {
+    let peer = peer(Played::NapCat).await;
+    let host = host_on(&peer, FAST).await;
+    peer.manner(|manner| drop(manner.late.insert("send_group_msg", Duration::from_secs(3_600))));
+    let (answer, ()) = tokio::join!(host.get("/openqq/send_group_message?id=552603&content=hello"), async {
+        peer.wait_for_sent(1).await;
+        peer.cut();
+    });
+    assert_ne!(answer.1["code"], 0, "{answer:?}");
+    eventually("a new connection", || (peer.dialled() == 2 && peer.is_connected()).then_some(())).await;
+    peer.say(GROUP, ANN, "after that");
+    host.settle().await;
+    assert_eq!(peer.sent(), ["hello"]);
+    host.stop().await;
+}
+
+async fn group(host: &TestHost) -> Json {
+    let (_, groups) = host.get("/openqq/get_group_info").await;
+    groups.as_array().unwrap().iter().find(|group| group["uid"] == "552603").cloned().unwrap_or_default()
+}

@@ -3,20 +3,39 @@
 
 use std::time::Duration;
 
+use mynah_model::action::{ActionBody, Actor, Outcome};
+use mynah_model::event::EventBody;
+use mynah_model::names::Seq;
 use serde_json::{Value as Json, json};
 
 use crate::support::host::TestHost;
 use crate::support::onebot_peer::{ANN, BOB, FRED, GROUP, Peer, Played, eventually, now};
 
-/// A host with one account on a peer. The shipped rules may do there what they ask for.
-async fn host_on(peer: &Peer, more: &str) -> TestHost {
-    let url = peer.url();
+/// Who dials whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Forward,
+    Reverse,
+    Http,
+}
+
+impl Way {
+    const ALL: [Self; 3] = [Self::Forward, Self::Reverse, Self::Http];
+}
+
+/// A host with one account on a peer, however they reach each other. The shipped rules may do there what they ask for.
+async fn host_on(peer: &mut Peer, way: Way, more: &str) -> TestHost {
+    let reach = match way {
+        Way::Forward => format!("url = \"{}\"", peer.url()),
+        Way::Reverse => "listen = \"/onebot/v11/ws\"".to_owned(),
+        Way::Http => format!("url = \"{}\"\nlisten = \"/onebot/v11/http\"", peer.serve_http().await),
+    };
     let toml = format!(
         r#"
         [[account]]
         name = "qq"
         network = "onebot"
-        url = "{url}"
+        {reach}
         access_token = "s3cret"
         {more}
 
@@ -29,24 +48,36 @@ async fn host_on(peer: &Peer, more: &str) -> TestHost {
         allow = ["reply", "shutup", "kick"]
         "#
     );
-    TestHost::start(&toml).await
+    let host = TestHost::open(&toml).await;
+    match way {
+        Way::Forward => {}
+        Way::Reverse => peer.dial(&host.url, "/onebot/v11/ws"),
+        Way::Http => peer.post_to(&host.url, "/onebot/v11/http"),
+    }
+    host.wait_until_ready().await;
+    host
 }
 
 async fn peer(played: Played) -> Peer {
     Peer::start_with(played, Some("s3cret")).await
 }
 
+/// Every peer, reached in every way.
+fn everybody() -> impl Iterator<Item = (Played, Way)> {
+    Played::ALL.into_iter().flat_map(|played| Way::ALL.into_iter().map(move |way| (played, way)))
+}
+
 const FAST: &str = "pace = \"1000/s\"";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ping_on_qq_is_answered_with_pong_whoever_the_peer_is() {
-    for played in Played::ALL {
-        let peer = peer(played).await;
-        let host = host_on(&peer, FAST).await;
+    for (played, way) in everybody() {
+        let mut peer = peer(played).await;
+        let host = host_on(&mut peer, way, FAST).await;
         peer.say(GROUP, ANN, "ping");
-        assert_eq!(peer.wait_for_sent(1).await, ["pong"], "{played:?}");
+        assert_eq!(peer.wait_for_sent(1).await, ["pong"], "{played:?} {way:?}");
         peer.whisper(FRED, "ping");
-        assert_eq!(peer.wait_for_sent(2).await, ["pong", "pong"], "{played:?}");
+        assert_eq!(peer.wait_for_sent(2).await, ["pong", "pong"], "{played:?} {way:?}");
         host.settle().await;
         assert_eq!(peer.sent().len(), 2, "its own answers are nobody's question");
         host.stop().await;
@@ -55,9 +86,9 @@ async fn a_ping_on_qq_is_answered_with_pong_whoever_the_peer_is() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_on_qq_is_warned_muted_and_kicked_whoever_the_peer_is() {
-    for played in Played::ALL {
-        let peer = peer(played).await;
-        let host = host_on(&peer, FAST).await;
+    for (played, way) in everybody() {
+        let mut peer = peer(played).await;
+        let host = host_on(&mut peer, way, FAST).await;
         for step in 1..=3 {
             for number in 0..6 {
                 peer.say(GROUP, ANN, &format!("buy {step} {number}"));
@@ -70,7 +101,11 @@ async fn a_flood_on_qq_is_warned_muted_and_kicked_whoever_the_peer_is() {
             host.settle().await;
         }
         let bans = peer.calls("set_group_ban");
-        assert_eq!(bans, [json!({ "group_id": GROUP, "user_id": ANN, "duration": 600 })], "{played:?}");
+        assert_eq!(
+            bans,
+            [json!({ "group_id": GROUP, "user_id": ANN, "duration": 600 })],
+            "{played:?} {way:?}"
+        );
         let members = group(&host).await["member"].as_array().unwrap().clone();
         assert!(members.iter().all(|member| member["id"] != ANN.to_string()), "{members:?}");
         assert!(peer.is_member(GROUP, BOB));
@@ -80,19 +115,19 @@ async fn a_flood_on_qq_is_warned_muted_and_kicked_whoever_the_peer_is() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_comes_into_a_group_is_greeted_by_name() {
-    for played in Played::ALL {
-        let peer = peer(played).await;
-        let host = host_on(&peer, FAST).await;
+    for (played, way) in everybody() {
+        let mut peer = peer(played).await;
+        let host = host_on(&mut peer, way, FAST).await;
         peer.join(GROUP, 40004, "Newcomer");
-        assert_eq!(peer.wait_for_sent(1).await, ["welcome Newcomer"], "{played:?}");
+        assert_eq!(peer.wait_for_sent(1).await, ["welcome Newcomer"], "{played:?} {way:?}");
         host.stop().await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn thirty_old_messages_in_one_burst_mute_nobody() {
-    let peer = peer(Played::NapCat).await;
-    let host = host_on(&peer, FAST).await;
+    let mut peer = peer(Played::NapCat).await;
+    let host = host_on(&mut peer, Way::Forward, FAST).await;
     for number in 0..30 {
         peer.say_at(now() - 900, GROUP, ANN, &format!("said long ago {number}"));
     }
@@ -106,8 +141,8 @@ async fn thirty_old_messages_in_one_burst_mute_nobody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn programs_see_the_account_and_act_through_it_as_through_any_other() {
-    let peer = peer(Played::GoCqhttp).await;
-    let host = host_on(&peer, FAST).await;
+    let mut peer = peer(Played::GoCqhttp).await;
+    let host = host_on(&mut peer, Way::Forward, FAST).await;
     let (_, user) = host.get("/openqq/get_user_info").await;
     assert_eq!((&user["id"], &user["uid"]), (&json!("10001"), &json!("10001")), "{user}");
     let known = async || {
@@ -136,8 +171,8 @@ async fn programs_see_the_account_and_act_through_it_as_through_any_other() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_decided_while_the_connection_is_gone_is_sent_once_it_is_back() {
-    let peer = peer(Played::NapCat).await;
-    let host = host_on(&peer, "pace = \"2/s\"").await;
+    let mut peer = peer(Played::NapCat).await;
+    let host = host_on(&mut peer, Way::Forward, "pace = \"2/s\"").await;
     for number in 0..6 {
         // Two at once, then one every half second: the rest waits for its turn when the connection goes.
         peer.say(GROUP, ANN + number, "ping");
@@ -154,9 +189,11 @@ async fn what_is_decided_while_the_connection_is_gone_is_sent_once_it_is_back() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_nobody_answers_for_is_unknown_and_not_repeated() {
-    let peer = peer(Played::NapCat).await;
-    let host = host_on(&peer, FAST).await;
-    peer.manner(|manner| drop(manner.late.insert("send_group_msg", Duration::from_secs(3_600))));
+    let mut peer = peer(Played::NapCat).await;
+    let host = host_on(&mut peer, Way::Forward, FAST).await;
+    peer.manner(|manner| {
+        manner.late.insert("send_group_msg", Duration::from_secs(3_600));
+    });
     let (answer, ()) = tokio::join!(host.get("/openqq/send_group_message?id=552603&content=hello"), async {
         peer.wait_for_sent(1).await;
         peer.cut();
@@ -166,6 +203,75 @@ async fn a_message_that_nobody_answers_for_is_unknown_and_not_repeated() {
     peer.say(GROUP, ANN, "after that");
     host.settle().await;
     assert_eq!(peer.sent(), ["hello"]);
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn friend_requests_and_what_they_come_to_are_seen_by_programs() {
+    for (played, way) in everybody() {
+        let mut peer = peer(played).await;
+        let host = host_on(&mut peer, way, FAST).await;
+        peer.emit(json!({
+            "post_type": "request", "request_type": "friend", "user_id": 50005, "comment": "hi", "flag": "f1",
+        }));
+        let asked = async || {
+            let events = host.running.host.events(Seq(0), u32::MAX).await.unwrap();
+            events.iter().find_map(|event| match &event.body {
+                EventBody::FriendRequest(request) => Some(request.clone()),
+                _ => None,
+            })
+        };
+        let request = crate::support::wait_for("the request", asked).await;
+        assert_eq!(
+            (request.from.name.as_str(), request.text.as_str()),
+            ("stranger 50005", "hi"),
+            "{played:?} {way:?}"
+        );
+        let qq = host.running.host.account("qq").unwrap();
+        let answer = ActionBody::AnswerRequest { request_id: request.id, approve: true, text: None };
+        let outcome = host.running.host.act(&qq, None, answer, Actor::Api).await;
+        assert_eq!(outcome.outcome, Outcome::Done, "{outcome:?}");
+        assert_eq!(peer.calls("set_friend_add_request"), [json!({ "flag": "f1", "approve": true })]);
+        host.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reverse_connection_comes_back_and_the_newest_counts() {
+    let mut peer = peer(Played::Llbot).await;
+    let host = host_on(&mut peer, Way::Reverse, FAST).await;
+    peer.cut();
+    eventually("a new connection", || peer.is_connected().then_some(())).await;
+    peer.say(GROUP, ANN, "ping");
+    assert_eq!(peer.wait_for_sent(1).await, ["pong"]);
+    let mut second = self::peer(Played::NapCat).await;
+    second.dial(&host.url, "/onebot/v11/ws");
+    second.wait_for_calls("get_group_list", 1).await;
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_comes_in_without_the_token_or_from_a_page() {
+    let host = TestHost::open(
+        "[[account]]\nname = \"qq\"\nnetwork = \"onebot\"\nlisten = \"/onebot/v11/ws\"\naccess_token = \"s3cret\"",
+    )
+    .await;
+    let upgrade = |headers: &[(&'static str, &'static str)]| {
+        let mut request = reqwest::Client::new()
+            .get(format!("{}/onebot/v11/ws", host.url))
+            .header("connection", "Upgrade")
+            .header("upgrade", "websocket")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        async move { request.send().await.unwrap().status().as_u16() }
+    };
+    assert_eq!(upgrade(&[]).await, 401);
+    assert_eq!(upgrade(&[("authorization", "Bearer wrong")]).await, 403);
+    assert_eq!(upgrade(&[("authorization", "Bearer s3cret"), ("origin", "http://127.0.0.1")]).await, 403);
+    assert_eq!(upgrade(&[("authorization", "Bearer s3cret")]).await, 101);
     host.stop().await;
 }
 

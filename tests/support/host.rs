@@ -37,13 +37,27 @@ impl TestHost {
 
     /// Starts in a folder that may have been used before.
     pub(crate) async fn start_in(folder: Arc<TempDir>, toml: &str, clock: Arc<dyn Clock>) -> Self {
+        let host = Self::open_in(folder, toml, clock).await;
+        host.wait_until_ready().await;
+        host
+    }
+
+    /// Starts and does not wait until the accounts are there: somebody has to dial first.
+    pub(crate) async fn open(toml: &str) -> Self {
+        Self::open_in(Arc::new(TempDir::new().unwrap()), toml, Arc::new(SystemClock)).await
+    }
+
+    async fn open_in(folder: Arc<TempDir>, toml: &str, clock: Arc<dyn Clock>) -> Self {
         let text = format!("listen = \"127.0.0.1:0\"\n{toml}");
         let config = Config::parse(&folder.path().join("mynah.toml"), &text).unwrap();
         let running = Running::start(config, clock).await.unwrap();
         let url = running.url();
-        let host = Self { running, url, folder, http: reqwest::Client::new() };
-        wait_for("a host that is ready", async || host.running.host.is_ready().then_some(())).await;
-        host
+        Self { running, url, folder, http: reqwest::Client::new() }
+    }
+
+    /// Waits until every account that should run does.
+    pub(crate) async fn wait_until_ready(&self) {
+        wait_for("a host that is ready", async || self.running.host.is_ready().then_some(())).await;
     }
 
     /// Gets a path.

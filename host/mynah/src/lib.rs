@@ -7,6 +7,7 @@
 //! - `cli`: the command line; `exit`: how a command ends; `output`: stdout and logs
 //! - [`config`]: `mynah.toml`, checked, with every default
 //! - [`run`]: from a configuration to a running host, and back down; `allowed`: who may connect;
+//!   `doors`: where networks come in;
 //!   `rules`: what the binary carries
 //! - [`guest_sources`], [`guest_build`]: which crates are scripts, and how they become components (shared with the
 //!   build script, which embeds the shipped rules)
@@ -20,6 +21,7 @@ mod check;
 mod cli;
 pub mod config;
 mod dev;
+mod doors;
 mod exit;
 mod explain;
 pub mod guest_build;

@@ -22,6 +22,7 @@ use tokio::task::JoinSet;
 
 use crate::allowed::Allowed;
 use crate::config::{AccountConfig, Config, NetworkConfig, SimAccount};
+use crate::doors::Doors;
 use crate::exit::{Exit, Failure};
 use crate::{output, rules};
 
@@ -83,10 +84,11 @@ impl Running {
         config.check_exposure()?;
         // First what fails most, before anything is written.
         let listeners = listen(&config.listen).await?;
+        let mut doors = Doors::default();
         let accounts = config
             .accounts
             .iter()
-            .map(|account| set_up(account, clock.clone()))
+            .map(|account| set_up(account, clock.clone(), &mut doors))
             .collect::<Result<Vec<_>, _>>()?;
         let data_dir = config.data_dir.clone();
         let tmpdir = config.tmpdir.unwrap_or_else(|| data_dir.join(TMPDIR));
@@ -115,7 +117,7 @@ impl Running {
                 .await;
         let host = host.context("starting the host was cut short")?.map_err(anyhow::Error::from)?;
 
-        let router = mynah_api::router(host.clone(), config.api);
+        let router = mynah_api::router(host.clone(), config.api).merge(doors.into_router());
         let (stop, stopping) = watch::channel(false);
         let mut servers = JoinSet::new();
         let mut addresses = Vec::new();
@@ -185,7 +187,11 @@ async fn listen(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, Failure> {
     Ok(listeners)
 }
 
-fn set_up(account: &AccountConfig, clock: Arc<dyn Clock>) -> Result<AccountSetup, Failure> {
+fn set_up(
+    account: &AccountConfig,
+    clock: Arc<dyn Clock>,
+    doors: &mut Doors,
+) -> Result<AccountSetup, Failure> {
     let network: Arc<dyn Network> = match &account.network {
         NetworkConfig::Sim(sim) => {
             let roster = read_roster(account, sim)?;
@@ -194,11 +200,15 @@ fn set_up(account: &AccountConfig, clock: Arc<dyn Clock>) -> Result<AccountSetup
         NetworkConfig::OneBot(onebot) => {
             let config = OneBotConfig {
                 account: account.name.clone(),
-                url: onebot.url.clone(),
+                way: onebot.way.clone(),
                 token: onebot.token.clone(),
                 pace: onebot.pace,
             };
-            OneBot::new(config, clock)
+            let network = OneBot::new(config, clock);
+            if let Some(path) = &onebot.listen {
+                doors.open(path, &network);
+            }
+            network
         }
     };
     Ok(AccountSetup { name: account.name.clone(), api: account.api, network })

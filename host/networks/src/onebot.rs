@@ -6,7 +6,8 @@
 //! do it again.
 //!
 //! # Layout
-//! - `dial`, `token`, `back_off`: how a connection is made, and made again
+//! - `dial`, `door`, `token`, `back_off`: how a connection is made, by us or by the peer, and made again
+//! - `http`: calls and posted events, where there is no connection
 //! - `session`: one connection; `answers`: calls that wait; `lanes`: reports in order
 //! - `frame`, `values`: what comes, leniently read; [`oddity`]: what cannot be used
 //! - `posts`, `notices`, `segments`, `cq`, `request_id`: from the protocol's events to the host's
@@ -20,7 +21,9 @@ mod answers;
 mod back_off;
 mod cq;
 mod dial;
+mod door;
 mod frame;
+mod http;
 mod lanes;
 pub mod limits;
 mod members;
@@ -38,6 +41,7 @@ mod token;
 mod values;
 
 use std::convert::Infallible;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -49,8 +53,10 @@ use mynah_model::names::AccountName;
 use parking_lot::Mutex;
 use serde_json::json;
 use serde_json::value::RawValue;
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex as AsyncMutex, mpsc};
 use tokio::time::{Instant, timeout_at};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::Role;
 
 use crate::network::{
     Boxed, Closed, Happening, Network, NetworkError, Receipt, Redelivery, Sink, StopSignal,
@@ -58,14 +64,17 @@ use crate::network::{
 use actions::Call;
 use answers::{Answer, Answers};
 use back_off::{BackOff, Lost};
+use http::Caller;
 use lanes::Lanes;
 use members::Members;
 use oddity::{Oddities, Oddity};
 use own_acts::{Deed, OwnActs};
 use pace::Bucket;
-use session::{End, Outgoing, Remembered, Session};
+use session::{End, Outgoing, Remembered, Request, Session};
 
 pub use dial::{SocketUrl, SocketUrlError};
+pub use door::{Accepted, Door, Io, Refused, Upgraded};
+pub use http::{HttpUrl, HttpUrlError, PostBox};
 pub use pace::Pace;
 pub use token::{Token, TokenError};
 
@@ -77,12 +86,30 @@ pub(crate) const KIND: &str = "onebot";
 pub struct OneBotConfig {
     /// The account's name, for logs.
     pub account: AccountName,
-    /// Where the implementation listens.
-    pub url: SocketUrl,
-    /// What it asks for.
+    /// Who dials whom.
+    pub way: Way,
+    /// What whoever dials has to show.
     pub token: Token,
     /// How fast the account acts.
     pub pace: Pace,
+}
+
+/// Who dials whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Way {
+    /// We dial the implementation: forward WebSocket.
+    Forward(SocketUrl),
+    /// The implementation dials us and comes in through [`OneBot::door`]: reverse WebSocket. Without a token nobody does.
+    Reverse,
+    /// We call the implementation, and it posts its events to [`OneBot::post_box`]. Without a token nobody does.
+    Http(HttpUrl),
+}
+
+/// What of a way is there from the beginning.
+enum Ends {
+    Forward(SocketUrl),
+    Reverse { door: Door, arrivals: AsyncMutex<mpsc::Receiver<Upgraded>> },
+    Http { url: HttpUrl, post_box: PostBox, posts: AsyncMutex<mpsc::Receiver<String>> },
 }
 
 /// The way to the peer while there is a connection.
@@ -105,7 +132,7 @@ pub struct OneBot {
     /// For tasks that outlive the call that began them.
     me: Weak<Self>,
     account: AccountName,
-    url: SocketUrl,
+    ends: Ends,
     token: Token,
     clock: Arc<dyn Clock>,
     oddities: Oddities,
@@ -126,11 +153,22 @@ pub struct OneBot {
 impl OneBot {
     /// An account that is not connected yet.
     pub fn new(config: OneBotConfig, clock: Arc<dyn Clock>) -> Arc<Self> {
+        let ends = match config.way {
+            Way::Forward(url) => Ends::Forward(url),
+            Way::Reverse => {
+                let (door, arrivals) = Door::new(config.token.clone());
+                Ends::Reverse { door, arrivals: AsyncMutex::new(arrivals) }
+            }
+            Way::Http(url) => {
+                let (post_box, posts) = PostBox::new(config.token.clone());
+                Ends::Http { url, post_box, posts: AsyncMutex::new(posts) }
+            }
+        };
         Arc::new_cyclic(|me| Self {
             me: me.clone(),
             oddities: Oddities::new(config.account.clone()),
             account: config.account,
-            url: config.url,
+            ends,
             token: config.token,
             clock,
             answers: Arc::default(),
@@ -152,40 +190,136 @@ impl OneBot {
         self.oddities.count(oddity)
     }
 
-    /// Connects, again and again.
+    /// Where the implementation comes in, if it is to dial us.
+    pub fn door(&self) -> Option<&Door> {
+        match &self.ends {
+            Ends::Reverse { door, .. } => Some(door),
+            Ends::Forward(_) | Ends::Http { .. } => None,
+        }
+    }
+
+    /// Where the implementation posts its events, if it is called over HTTP.
+    pub fn post_box(&self) -> Option<&PostBox> {
+        match &self.ends {
+            Ends::Http { post_box, .. } => Some(post_box),
+            Ends::Forward(_) | Ends::Reverse { .. } => None,
+        }
+    }
+
+    /// Stays connected, whoever dials.
     async fn stay_connected(self: &Arc<Self>, sink: &Arc<dyn Sink>) -> Result<Infallible, Closed> {
+        match &self.ends {
+            Ends::Forward(url) => self.keep_dialling(url, sink).await,
+            Ends::Reverse { arrivals, .. } => self.keep_receiving(&mut *arrivals.lock().await, sink).await,
+            Ends::Http { url, posts, .. } => self.keep_calling(url, &mut *posts.lock().await, sink).await,
+        }
+    }
+
+    async fn keep_dialling(
+        self: &Arc<Self>,
+        url: &SocketUrl,
+        sink: &Arc<dyn Sink>,
+    ) -> Result<Infallible, Closed> {
         let mut back_off = BackOff::default();
         loop {
             let began = Instant::now();
-            let lost = match dial::dial(&self.url, &self.token).await {
+            let lost = match dial::dial(url, &self.token).await {
                 Ok(socket) => match Session::new(self.clone(), sink.clone()).run(socket).await {
                     End::Lost(lost) => lost,
                     End::Closed => return Err(Closed),
                 },
                 Err(lost) => lost,
             };
-            let wait = back_off.after(&lost, began.elapsed(), fastrand::f64());
-            self.tell_lost(sink, &lost, wait).await?;
-            tokio::time::sleep(wait).await;
+            self.wait_after(lost, &mut back_off, began.elapsed(), url, sink).await?;
         }
     }
 
-    async fn tell_lost(&self, sink: &Arc<dyn Sink>, lost: &Lost, wait: Duration) -> Result<(), Closed> {
-        let (url, why, seconds) = (&self.url, lost.text(), wait.as_secs_f32());
-        match lost {
+    /// Calls and listens, and begins anew whenever that fails.
+    async fn keep_calling(
+        self: &Arc<Self>,
+        url: &HttpUrl,
+        posts: &mut mpsc::Receiver<String>,
+        sink: &Arc<dyn Sink>,
+    ) -> Result<Infallible, Closed> {
+        // What was posted while the account was stopped is not for this run.
+        while posts.try_recv().is_ok() {}
+        let mut back_off = BackOff::default();
+        loop {
+            let began = Instant::now();
+            let lost = match Caller::new(url.clone(), self.token.clone()) {
+                Ok(caller) => match Session::new(self.clone(), sink.clone()).run_http(&caller, posts).await {
+                    End::Lost(lost) => lost,
+                    End::Closed => return Err(Closed),
+                },
+                Err(lost) => lost,
+            };
+            self.wait_after(lost, &mut back_off, began.elapsed(), url, sink).await?;
+        }
+    }
+
+    /// Says that a connection was lost that lasted so long, and waits until it is time for the next.
+    async fn wait_after(
+        &self,
+        lost: Lost,
+        back_off: &mut BackOff,
+        lasted: Duration,
+        url: &(dyn fmt::Display + Sync),
+        sink: &Arc<dyn Sink>,
+    ) -> Result<(), Closed> {
+        let wait = back_off.after(&lost, lasted, fastrand::f64());
+        let (why, seconds) = (lost.text(), wait.as_secs_f32());
+        match &lost {
             Lost::Refused(_) => tracing::error!(
                 account = %self.account, %url, why, seconds,
                 "OneBot refuses the access token: `access_token` must be the one that the implementation has; trying again later"
             ),
             Lost::Cut(_) => {
-                tracing::warn!(account = %self.account, %url, why, seconds, "no connection to OneBot; trying again")
+                tracing::warn!(account = %self.account, %url, why, seconds, "no connection to OneBot; trying again");
             }
         }
-        *self.trouble.lock() = Some(lost.clone());
+        self.note_lost(sink, lost).await?;
+        tokio::time::sleep(wait).await;
+        Ok(())
+    }
+
+    /// Takes whoever comes in. The newest counts: an older one may be dead without anybody's knowing.
+    async fn keep_receiving(
+        self: &Arc<Self>,
+        arrivals: &mut mpsc::Receiver<Upgraded>,
+        sink: &Arc<dyn Sink>,
+    ) -> Result<Infallible, Closed> {
+        let mut next = None;
+        loop {
+            let arrived = match next.take() {
+                Some(arrived) => arrived,
+                None => arrivals.recv().await.ok_or(Closed)?,
+            };
+            tracing::info!(account = %self.account, "a OneBot implementation came in");
+            let config = Some(dial::socket_config());
+            let socket = WebSocketStream::from_raw_socket(arrived, Role::Server, config).await;
+            let session = Session::new(self.clone(), sink.clone());
+            let lost = tokio::select! {
+                end = session.run(socket) => match end {
+                    End::Lost(lost) => lost,
+                    End::Closed => return Err(Closed),
+                },
+                newer = arrivals.recv() => {
+                    next = newer;
+                    Lost::Cut("another connection took its place".to_owned())
+                }
+            };
+            tracing::warn!(account = %self.account, why = lost.text(), "the OneBot implementation is gone; waiting for it");
+            self.note_lost(sink, lost).await?;
+        }
+    }
+
+    /// The connection is lost: what that means for the account.
+    async fn note_lost(&self, sink: &Arc<dyn Sink>, lost: Lost) -> Result<(), Closed> {
         let ran = *self.state.lock() == AccountState::Running;
         if ran {
-            *self.gap.lock() = Some(Gap { since: self.clock.now(), why: why.to_owned() });
+            *self.gap.lock() = Some(Gap { since: self.clock.now(), why: lost.text().to_owned() });
         }
+        *self.trouble.lock() = Some(lost);
         if ran { self.enter(sink, AccountState::Updating).await } else { Ok(()) }
     }
 
@@ -229,9 +363,9 @@ impl OneBot {
         let gone = || NetworkError::Offline("there is no connection to OneBot".to_owned());
         let outgoing = self.link.lock().as_ref().map(|link| link.outgoing.clone()).ok_or_else(gone)?;
         let mut waiting = self.answers.expect();
-        let frame = json!({ "action": call.action, "params": call.params, "echo": waiting.echo() });
+        let request = Request { action: call.action, params: call.params.clone(), echo: waiting.echo() };
         let until = Instant::now() + within;
-        match timeout_at(until, outgoing.send(Outgoing::Call(frame.to_string()))).await {
+        match timeout_at(until, outgoing.send(Outgoing::Call(request))).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) | Err(_) => return Err(gone()),
         }
@@ -240,6 +374,7 @@ impl OneBot {
             Ok(Some(Answer::Done(data))) => Ok(data),
             Ok(Some(Answer::Failed(why))) => Err(NetworkError::Refused(format!("`{action}`: {why}"))),
             Ok(Some(Answer::Unsure(why))) => Err(NetworkError::Unknown(format!("`{action}`: {why}"))),
+            Ok(Some(Answer::NotAsked(why))) => Err(NetworkError::Offline(why)),
             Ok(None) => {
                 Err(NetworkError::Unknown(format!("the connection was lost before `{action}` was answered")))
             }

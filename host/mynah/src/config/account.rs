@@ -44,6 +44,16 @@ pub enum NetworkConfig {
     OneBot(OneBotAccount),
 }
 
+impl NetworkConfig {
+    /// The path of our own listeners where the network comes in, if it does.
+    fn listen(&self) -> Option<&str> {
+        match self {
+            Self::Sim(_) => None,
+            Self::OneBot(account) => account.listen.as_deref(),
+        }
+    }
+}
+
 /// An account on the embedded network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SimAccount {
@@ -81,6 +91,13 @@ pub(super) fn read_all(value: &Value<'_>, folder: &Path) -> Result<Vec<AccountCo
             accounts.iter().find(|other| other.name.as_str().eq_ignore_ascii_case(account.name.as_str()));
         if let Some(other) = same {
             return Err(item.problem(format!("has the name of another account: `{}`", other.name)));
+        }
+        let door = account.network.listen();
+        if let Some(other) = accounts.iter().find(|other| door.is_some() && other.network.listen() == door) {
+            return Err(item.problem(format!(
+                "listens where account `{}` does: each needs a path of its own",
+                other.name
+            )));
         }
         accounts.push(account);
         Ok(())

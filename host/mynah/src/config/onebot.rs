@@ -1,23 +1,28 @@
-//! The keys of an account on OneBot: where the implementation is, what it asks for, how fast the account acts.
+//! The keys of an account on OneBot: who dials whom, what whoever dials has to show, how fast the account acts.
 
 use std::path::Path;
 use std::time::Duration;
 
-use mynah_networks::onebot::{Pace, SocketUrl, Token};
+use mynah_networks::onebot::{HttpUrl, Pace, SocketUrl, Token, Way};
 use mynah_runtime::grants::Rate;
 
 use super::problem::Problem;
 use super::section::{Section, Value};
 
 /// The keys of accounts on OneBot alone.
-pub(super) const KEYS: [&str; 3] = ["url", "access_token", "pace"];
+pub(super) const KEYS: [&str; 4] = ["url", "listen", "access_token", "pace"];
+
+/// What the host itself serves: an account listens nowhere below.
+const TAKEN: [&str; 5] = ["/openqq", "/openwx", "/api", "/healthz", "/readyz"];
 
 /// An account on OneBot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OneBotAccount {
-    /// Where the implementation listens for WebSockets.
-    pub url: SocketUrl,
-    /// What it asks for.
+    /// Who dials whom.
+    pub way: Way,
+    /// The path of our own listeners where the implementation comes in or posts its events.
+    pub listen: Option<String>,
+    /// What whoever dials has to show.
     pub token: Token,
     /// How fast the account acts.
     pub pace: Pace,
@@ -25,15 +30,69 @@ pub struct OneBotAccount {
 
 /// Reads the keys of an account on OneBot.
 pub(super) fn read(section: &mut Section<'_>, folder: &Path) -> Result<OneBotAccount, Problem> {
-    let url = section.read("url", |value| value.parsed("the address of a OneBot implementation"))?;
-    let token = section.read("access_token", |value| read_token(&value, folder))?;
-    let pace = section.read("pace", |value| read_pace(&value))?;
-    let url = url.ok_or_else(|| {
-        section
-            .problem("`url` is missing, for example `url = \"ws://127.0.0.1:3001\"`")
-            .hint("it is where NapCat, LLBot or another implementation listens for WebSockets")
-    })?;
-    Ok(OneBotAccount { url, token: token.unwrap_or_default(), pace: pace.unwrap_or_default() })
+    let url = section.read("url", |value| read_url(&value))?;
+    let listen = section.read("listen", |value| read_path(&value))?;
+    let token = section.read("access_token", |value| read_token(&value, folder))?.unwrap_or_default();
+    let pace = section.read("pace", |value| read_pace(&value))?.unwrap_or_default();
+    let way = match (url, &listen) {
+        (Some(Address::Socket(url)), None) => Way::Forward(url),
+        (Some(Address::Http(url)), Some(_)) => Way::Http(url),
+        (None, Some(_)) => Way::Reverse,
+        (Some(Address::Socket(_)), Some(_)) => {
+            return Err(
+                section.problem("either we dial (`url`) or we are dialled (`listen`): leave one away")
+            );
+        }
+        (Some(Address::Http(_)), None) => {
+            return Err(section.problem("over HTTP events are posted: `listen` is missing").hint(
+                "write `listen = \"/onebot/v11/http\"`, and set this host and path as the implementation's webhook; or use `ws://`",
+            ));
+        }
+        (None, None) => {
+            return Err(section.problem("`url` is missing, for example `url = \"ws://127.0.0.1:3001\"`").hint(
+                "it is where NapCat, LLBot or another implementation listens for WebSockets; `listen = \"/onebot/v11/ws\"` is where it dials us",
+            ));
+        }
+    };
+    if listen.is_some() && !token.is_some() {
+        return Err(section
+            .problem("`access_token` is missing: whoever reached `listen` could speak as the network")
+            .hint("write a long random one here and in the implementation"));
+    }
+    Ok(OneBotAccount { way, listen, token, pace })
+}
+
+enum Address {
+    Socket(SocketUrl),
+    Http(HttpUrl),
+}
+
+fn read_url(value: &Value<'_>) -> Result<Address, Problem> {
+    const RIGHT: &str = "the address of a OneBot implementation";
+    let text = value.text(RIGHT)?;
+    match text.starts_with("http:") || text.starts_with("https:") {
+        true => value.parsed(RIGHT).map(Address::Http),
+        false => value.parsed(RIGHT).map(Address::Socket),
+    }
+}
+
+fn read_path(value: &Value<'_>) -> Result<String, Problem> {
+    let text = value.text("a path, such as \"/onebot/v11/ws\"")?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.');
+    let is_path = text.len() > 1 && text.len() <= 200 && text.starts_with('/') && text.chars().all(plain);
+    if !is_path || text.ends_with('/') || text.split('/').skip(1).any(|part| matches!(part, "" | "." | ".."))
+    {
+        return Err(
+            value.problem("must be a path of letters, digits, `-`, `_` and `.`, such as \"/onebot/v11/ws\"")
+        );
+    }
+    let below = |taken: &&str| {
+        text.strip_prefix(**taken).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    match TAKEN.iter().find(below) {
+        Some(taken) => Err(value.problem(format!("lies below `{taken}`, which the host itself serves"))),
+        None => Ok(text.to_owned()),
+    }
 }
 
 /// A secret: as it stands, from a file or from the environment.
@@ -98,10 +157,18 @@ mod tests {
     #[test]
     fn an_address_is_enough_and_everything_else_has_a_default() {
         let plain = account("url = \"ws://127.0.0.1:3001\"");
-        assert_eq!(plain.url.to_string(), "ws://127.0.0.1:3001/");
+        assert_eq!((plain.way, plain.listen), (Way::Forward("ws://127.0.0.1:3001".parse().unwrap()), None));
         assert_eq!((plain.token, plain.pace), (Token::none(), Pace::default()));
         let paced = account("url = \"wss://h\"\npace = \"20/min\"");
         assert_eq!(paced.pace, Pace { count: 20, per: Duration::from_secs(60) });
+    }
+
+    #[test]
+    fn an_implementation_can_dial_us_or_be_called_over_http() {
+        let reverse = account("listen = \"/onebot/v11/ws\"\naccess_token = \"x\"");
+        assert_eq!((reverse.way, reverse.listen.as_deref()), (Way::Reverse, Some("/onebot/v11/ws")));
+        let http = account("url = \"http://h:3000\"\nlisten = \"/onebot/v11/http\"\naccess_token = \"x\"");
+        assert_eq!(http.way, Way::Http("http://h:3000".parse().unwrap()));
     }
 
     #[test]
@@ -122,7 +189,14 @@ mod tests {
     fn what_is_wrong_is_named_and_says_what_is_right() {
         for (keys, message) in [
             ("network = \"onebot\"", "`url` is missing"),
-            ("network = \"onebot\"\nurl = \"http://h\"", "write `ws://HOST:PORT`"),
+            ("network = \"onebot\"\nurl = \"ftp://h\"", "write `ws://HOST:PORT`"),
+            ("network = \"onebot\"\nurl = \"http://h\"", "`listen` is missing"),
+            ("network = \"onebot\"\nurl = \"ws://h\"\nlisten = \"/ws\"", "leave one away"),
+            ("network = \"onebot\"\nlisten = \"/ws\"", "`access_token` is missing"),
+            ("network = \"onebot\"\nlisten = \"/openqq/ws\"", "which the host itself serves"),
+            ("network = \"onebot\"\nlisten = \"ws\"", "must be a path"),
+            ("network = \"onebot\"\nlisten = \"/a/../b\"", "must be a path"),
+            ("network = \"onebot\"\nlisten = \"/{any}\"", "must be a path"),
             ("network = \"onebot\"\nurl = \"ws://h/?access_token=x\"", "a secret does not belong into a URL"),
             ("network = \"onebot\"\nurl = \"ws://h\"\npace = \"0/s\"", "`pace` allows nothing"),
             ("network = \"onebot\"\nurl = \"ws://h\"\npace = \"fast\"", "`fast` is not a rate"),

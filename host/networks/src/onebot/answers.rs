@@ -18,8 +18,10 @@ pub(super) enum Answer {
     Done(Option<Box<RawValue>>),
     /// It did not, in its own words.
     Failed(String),
-    /// It does not know itself.
+    /// It does not know itself, or nothing came back.
     Unsure(String),
+    /// It was never asked.
+    NotAsked(String),
 }
 
 impl Answer {

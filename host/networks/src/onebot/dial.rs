@@ -94,7 +94,7 @@ fn request(url: &SocketUrl, token: &Token) -> Result<Request, Error> {
 }
 
 /// The system's certificates: an operator's own authority is among them.
-fn tls() -> Result<Arc<ClientConfig>, Lost> {
+pub(super) fn tls() -> Result<Arc<ClientConfig>, Lost> {
     let mut roots = RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
     roots.add_parsable_certificates(found.certs);

@@ -80,3 +80,18 @@ pub const NAMELESS: Duration = Duration::from_secs(60);
 
 /// Bytes of events that are kept until the roster is there. Logging in takes seconds.
 pub const BACKLOG_BYTES: usize = 16 << 20;
+
+/// Calls over HTTP that may be under way at once.
+pub const HTTP_CALLS: usize = 8;
+
+/// Events that were posted and wait to be read.
+pub const POSTS: usize = 1_024;
+
+/// How long whoever posts an event waits for room; implementations give up after some seconds and do not try again.
+pub const POST_WAIT: Duration = Duration::from_secs(5);
+
+/// Bytes of an event that is posted.
+pub const POST_BYTES: usize = 4 << 20;
+
+/// How often an implementation that is called over HTTP is asked how the account is.
+pub const STATUS_EVERY: Duration = Duration::from_secs(30);

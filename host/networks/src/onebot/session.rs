@@ -21,8 +21,10 @@ use super::actions::Call;
 use super::answers::Answer;
 use super::back_off::Lost;
 use super::frame;
+use super::http::Caller;
 use super::oddity::Oddity;
 use super::posts::{Post, Reader};
+use super::values::object;
 use super::{Link, OneBot, limits, people};
 use crate::network::{Closed, Happening, NetworkError, Sink};
 
@@ -43,9 +45,18 @@ impl From<Closed> for End {
 /// Something to be written.
 pub(super) enum Outgoing {
     /// A call.
-    Call(String),
+    Call(Request),
     /// A question whether the peer is there.
     Ping,
+}
+
+/// A call as it is written.
+#[derive(Debug, serde::Serialize)]
+pub(super) struct Request {
+    pub(super) action: &'static str,
+    pub(super) params: serde_json::Value,
+    /// What its answer names.
+    pub(super) echo: String,
 }
 
 /// How the account is, as the peer says.
@@ -88,15 +99,84 @@ impl Session {
     {
         let (write, read) = socket.split();
         let (outgoing, to_write) = mpsc::channel(limits::OUTGOING);
-        *self.onebot.link.lock() =
-            Some(Link { outgoing: outgoing.clone(), sink: self.sink.clone(), ready: false });
-        let _unlink = Unlink(&self.onebot);
+        let _unlink = self.link(outgoing.clone());
         tokio::select! {
             lost = self.read(read, &outgoing) => End::Lost(lost),
             lost = write_all(write, to_write) => End::Lost(lost),
             end = self.live() => end,
             _ = self.fetch_members() => End::Closed,
         }
+    }
+
+    /// The same over HTTP: calls go out one by one, events are posted.
+    pub(super) async fn run_http(&self, caller: &Caller, posts: &mut mpsc::Receiver<String>) -> End {
+        let (outgoing, to_write) = mpsc::channel(limits::OUTGOING);
+        let _unlink = self.link(outgoing);
+        tokio::select! {
+            lost = self.read_posts(posts) => End::Lost(lost),
+            lost = caller.serve(to_write, &self.onebot.answers) => End::Lost(lost),
+            end = self.live() => end,
+            lost = self.ask_status() => End::Lost(lost),
+            _ = self.fetch_members() => End::Closed,
+        }
+    }
+
+    fn link(&self, outgoing: mpsc::Sender<Outgoing>) -> Unlink<'_> {
+        *self.onebot.link.lock() = Some(Link { outgoing, sink: self.sink.clone(), ready: false });
+        Unlink(&self.onebot)
+    }
+
+    /// Asks again and again how the account is.
+    async fn ask_status(&self) -> Lost {
+        #[derive(Default, serde::Deserialize)]
+        #[serde(default)]
+        struct Status {
+            online: Option<bool>,
+        }
+        loop {
+            tokio::time::sleep(limits::STATUS_EVERY).await;
+            match self.ask("get_status", limits::CALL).await {
+                Ok(data) => self.take_online(object::<Status>(data.as_deref()).online),
+                // Not every implementation has it.
+                Err(NetworkError::Refused(_)) => {}
+                Err(error) => return Lost::Cut(error.to_string()),
+            }
+        }
+    }
+
+    async fn read_posts(&self, posts: &mut mpsc::Receiver<String>) -> Lost {
+        let mut user = self.user.subscribe();
+        let mut backlog = Backlog::default();
+        loop {
+            let logged_in = self.take_backlog(&mut user, &mut backlog).await;
+            let post = tokio::select! {
+                biased;
+                changed = user.changed(), if logged_in.is_none() => match changed {
+                    Ok(()) => continue,
+                    Err(_) => None,
+                },
+                post = posts.recv() => post,
+            };
+            let Some(text) = post else { return Lost::Cut("the session ended".to_owned()) };
+            if let Err(lost) = self.take_frame(&text, logged_in, &mut backlog).await {
+                return lost;
+            }
+        }
+    }
+
+    /// Who is logged in; once somebody is, what was kept until then is taken.
+    async fn take_backlog(
+        &self,
+        user: &mut watch::Receiver<Option<i64>>,
+        backlog: &mut Backlog,
+    ) -> Option<i64> {
+        let logged_in = *user.borrow_and_update();
+        if let Some(user) = logged_in {
+            for text in backlog.take() {
+                self.take_post(user, &text).await;
+            }
+        }
+        logged_in
     }
 
     async fn fetch_members(&self) -> std::convert::Infallible {
@@ -201,12 +281,7 @@ impl Session {
         let mut backlog = Backlog::default();
         let mut watchdog = Watchdog::new();
         loop {
-            let logged_in = *user.borrow_and_update();
-            if let Some(user) = logged_in {
-                for text in backlog.take() {
-                    self.take_post(user, &text).await;
-                }
-            }
+            let logged_in = self.take_backlog(&mut user, &mut backlog).await;
             let message = tokio::select! {
                 biased;
                 changed = user.changed(), if logged_in.is_none() => match changed {
@@ -334,13 +409,7 @@ impl Session {
                 None
             }
             Post::Alive { online, interval } => {
-                match online {
-                    Some(true) => self.set_presence(Presence::Online),
-                    Some(false) => {
-                        self.set_presence(Presence::Offline("the heartbeat says so".to_owned()));
-                    }
-                    None => {}
-                }
+                self.take_online(online);
                 interval
             }
             Post::Online => {
@@ -352,6 +421,14 @@ impl Session {
                 None
             }
             Post::Nothing => None,
+        }
+    }
+
+    fn take_online(&self, online: Option<bool>) {
+        match online {
+            Some(true) => self.set_presence(Presence::Online),
+            Some(false) => self.set_presence(Presence::Offline("the implementation says so".to_owned())),
+            None => {}
         }
     }
 
@@ -380,7 +457,10 @@ where
 {
     while let Some(outgoing) = outgoing.recv().await {
         let message = match outgoing {
-            Outgoing::Call(text) => Message::text(text),
+            Outgoing::Call(request) => match serde_json::to_string(&request) {
+                Ok(text) => Message::text(text),
+                Err(error) => return Lost::Cut(error.to_string()),
+            },
             Outgoing::Ping => Message::Ping(Default::default()),
         };
         match tokio::time::timeout(limits::CALL, socket.send(message)).await {

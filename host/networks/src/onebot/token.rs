@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use subtle::ConstantTimeEq;
+
 /// An access token; printed by nobody.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Token(Option<Arc<str>>);
@@ -27,6 +29,16 @@ impl Token {
         Ok(Self(Some(text.into())))
     }
 
+    /// Whether there is one.
+    pub fn is_some(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Whether this is what somebody else gave, in a time that does not depend on where they differ. No token is nobody's.
+    pub(super) fn is(&self, given: &str) -> bool {
+        self.0.as_ref().is_some_and(|token| token.as_bytes().ct_eq(given.as_bytes()).into())
+    }
+
     /// The text, for a header.
     pub(super) fn secret(&self) -> Option<&str> {
         self.0.as_deref()
@@ -47,6 +59,7 @@ mod tests {
     fn a_token_is_never_printed_and_fits_a_header() {
         let token = Token::new("s3cret").unwrap();
         assert_eq!(format!("{token:?}"), "Token(..)");
+        assert!(token.is("s3cret") && !token.is("s3cre") && !token.is("") && !Token::none().is(""));
         for bad in ["", "a b", "a\r\nX: y", "é", "\u{7f}"] {
             assert_eq!(Token::new(bad), Err(TokenError), "{bad:?}");
         }

@@ -10,7 +10,7 @@ use mynah_model::event::{AccountState, EventBody, EventKind};
 use mynah_model::message::Segment;
 use mynah_model::roster::Role;
 use mynah_networks::onebot::oddity::Oddity;
-use mynah_networks::onebot::{OneBot, OneBotConfig, Pace, Token};
+use mynah_networks::onebot::{OneBot, OneBotConfig, Pace, Token, Way};
 use mynah_networks::{Happening, Network, NetworkError, Receipt, StopSender};
 use serde_json::json;
 use tokio::task::JoinHandle;
@@ -29,7 +29,7 @@ impl Qq {
     fn dial(peer: &Peer, token: Token) -> Self {
         let config = OneBotConfig {
             account: "qq".parse().unwrap(),
-            url: peer.url().parse().unwrap(),
+            way: Way::Forward(peer.url().parse().unwrap()),
             token,
             pace: Pace { count: 1_000, per: Duration::from_secs(1) },
         };
@@ -287,7 +287,9 @@ async fn refusals_are_told_in_the_network_s_words_and_an_expired_wait_at_qq_is_u
         let Err(NetworkError::Refused(why)) = qq.in_group(both).await else { panic!("{played:?}") };
         assert!(why.starts_with("1 of 2 were done; refused: `set_group_ban`"), "{why}");
         assert!(peer.is_muted(GROUP, ANN) && !peer.is_muted(GROUP, OWNER), "{played:?}");
-        peer.manner(|manner| drop(manner.refuses.insert("set_group_name")));
+        peer.manner(|manner| {
+            manner.refuses.insert("set_group_name");
+        });
         let named = qq.in_group(ActionBody::SetGroupName { name: "x".into() }).await;
         assert!(matches!(named, Err(NetworkError::Refused(_))), "{named:?}");
         let invited = qq.in_group(ActionBody::Invite { friends: members(&[FRED]) }).await;
@@ -402,7 +404,9 @@ async fn a_peer_whose_lists_are_nonsense_still_has_an_account() {
 #[tokio::test]
 async fn events_that_come_during_the_login_are_heard_after_it() {
     let peer = Peer::start(Played::NapCat).await;
-    peer.manner(|manner| drop(manner.late.insert("get_group_list", Duration::from_millis(200))));
+    peer.manner(|manner| {
+        manner.late.insert("get_group_list", Duration::from_millis(200));
+    });
     let qq = Qq::dial(&peer, Token::none());
     peer.wait_for_calls("get_group_list", 1).await;
     peer.say(GROUP, ANN, "early");

@@ -11,6 +11,9 @@
 //! | failures | `message` | `wording` | nothing but a code | `msg` and `wording` |
 //! | answers | in order | in order | in order | in any order |
 //! | heartbeats | yes | yes | yes | no |
+//! | token, dialling out | `Bearer` | `Bearer` | `Bearer` | `Token` |
+//!
+//! It is dialled, dials the host itself, or takes calls over HTTP and posts its events.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
@@ -19,17 +22,21 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::{SinkExt, StreamExt};
+use hmac::{Hmac, KeyInit, Mac};
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
+use sha1::Sha1;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio_tungstenite::accept_hdr_async;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::StatusCode;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Bytes, Message};
+use tokio_tungstenite::{WebSocketStream, accept_hdr_async, connect_async};
 
 /// The account.
 pub(crate) const ME: i64 = 10001;
@@ -91,7 +98,6 @@ enum Out {
     Text(String),
     Binary(Vec<u8>),
     Ping,
-    Close(Option<CloseFrame>),
     /// The connection just ends.
     Cut,
 }
@@ -117,7 +123,7 @@ pub(crate) struct Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        self.listening.abort();
+        self.tasks.iter().for_each(JoinHandle::abort);
         self.cut();
     }
 }
@@ -163,7 +169,61 @@ impl Peer {
                 tokio::spawn(served.clone().serve(stream));
             }
         });
-        Self { address, inner, listening }
+        Self { address, inner, tasks: vec![listening] }
+    }
+
+    /// Dials a host, again and again, as a reverse WebSocket does.
+    pub(crate) fn dial(&mut self, host: &str, path: &str) {
+        let (inner, url) = (self.inner.clone(), format!("{}{path}", host.replace("http://", "ws://")));
+        self.tasks.push(tokio::spawn(async move {
+            loop {
+                let mut request = url.as_str().into_client_request().unwrap();
+                let scheme = if inner.played == Played::GoCqhttp { "Token" } else { "Bearer" };
+                let token = format!("{scheme} {}", inner.token.as_deref().unwrap_or_default());
+                let headers = request.headers_mut();
+                headers.insert("authorization", token.parse().unwrap());
+                headers.insert("x-self-id", ME.into());
+                headers.insert("x-client-role", "Universal".parse().unwrap());
+                inner.dialled.fetch_add(1, Ordering::SeqCst);
+                if let Ok((socket, _)) = connect_async(request).await {
+                    inner.clone().converse(socket).await;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }));
+    }
+
+    /// Takes calls over HTTP from now on; the address to call.
+    pub(crate) async fn serve_http(&mut self) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let inner = self.inner.clone();
+        self.tasks.push(tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(inner.clone().answer_http(stream));
+            }
+        }));
+        format!("http://{address}")
+    }
+
+    /// Posts its events to a host from now on.
+    pub(crate) fn post_to(&mut self, host: &str, path: &str) {
+        let (out, mut outgoing) = mpsc::unbounded_channel();
+        self.inner.clients.lock().push(out);
+        let (url, token) = (format!("{host}{path}"), self.inner.token.clone().unwrap_or_default());
+        self.tasks.push(tokio::spawn(async move {
+            let client = reqwest::Client::new();
+            while let Some(what) = outgoing.recv().await {
+                let Out::Text(text) = what else { continue };
+                let mac = Hmac::<Sha1>::new_from_slice(token.as_bytes()).unwrap().chain_update(&text);
+                let hex: String =
+                    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+                let post =
+                    client.post(&url).header("x-signature", format!("sha1={hex}")).header("x-self-id", ME);
+                let answer = post.header("content-type", "application/json").body(text).send().await.unwrap();
+                assert_eq!(answer.status(), 204, "an event is taken and nothing is asked in return");
+            }
+        }));
     }
 
     pub(crate) fn url(&self) -> String {
@@ -191,11 +251,6 @@ impl Peer {
     /// Ends all connections without a word.
     pub(crate) fn cut(&self) {
         self.inner.clients.lock().drain(..).for_each(|client| drop(client.send(Out::Cut)));
-    }
-
-    pub(crate) fn close(&self, code: u16, reason: &str) {
-        let close = CloseFrame { code: CloseCode::from(code), reason: reason.to_owned().into() };
-        self.inner.out(|| Out::Close(Some(close.clone())));
     }
 
     pub(crate) fn send_raw(&self, text: impl Into<String>) {
@@ -368,6 +423,7 @@ impl Inner {
 
     async fn serve(self: Arc<Self>, stream: TcpStream) {
         let mut allowed = true;
+        #[expect(clippy::result_large_err, reason = "the library wants it so")]
         let check = |request: &Request, response: Response| {
             let given = request.headers().get("authorization").and_then(|value| value.to_str().ok());
             let wanted = self.token.as_ref().map(|token| format!("Bearer {token}"));
@@ -384,18 +440,59 @@ impl Inner {
             *refusal.status_mut() = status;
             Err(refusal)
         };
-        let Ok(socket) = accept_hdr_async(stream, check).await else { return };
-        let (mut write, mut read) = socket.split();
+        let Ok(mut socket) = accept_hdr_async(stream, check).await else { return };
         if !allowed {
             let refusal = json!({
                 "status": "failed", "retcode": 1403, "data": null, "message": "token验证失败", "wording": "token验证失败", "echo": null,
             });
-            let _ = write.send(Message::text(refusal.to_string())).await;
+            let _ = socket.send(Message::text(refusal.to_string())).await;
             let close = CloseFrame { code: CloseCode::Policy, reason: "token".into() };
             let close = (self.played == Played::Llbot).then_some(close);
-            let _ = write.send(Message::Close(close)).await;
+            let _ = socket.send(Message::Close(close)).await;
             return;
         }
+        self.converse(socket).await;
+    }
+
+    /// Answers one call. Each comes on a connection of its own.
+    async fn answer_http(self: Arc<Self>, stream: TcpStream) {
+        let mut stream = BufReader::new(stream);
+        let (mut line, mut length, mut token) = (String::new(), 0, String::new());
+        stream.read_line(&mut line).await.unwrap();
+        let action = line.split(['/', ' ']).nth(2).unwrap_or_default().to_owned();
+        loop {
+            line.clear();
+            stream.read_line(&mut line).await.unwrap();
+            match line.trim().split_once(": ") {
+                Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
+                    length = value.parse().unwrap()
+                }
+                Some((name, value)) if name.eq_ignore_ascii_case("authorization") => token = value.to_owned(),
+                Some(_) => {}
+                None => break,
+            }
+        }
+        let mut body = vec![0; length];
+        stream.read_exact(&mut body).await.unwrap();
+        let wanted = self.token.as_ref().map(|token| format!("Bearer {token}")).unwrap_or_default();
+        let (status, answer) = if token == wanted {
+            let params: Value = serde_json::from_slice(&body).unwrap();
+            let (out, mut answers) = mpsc::unbounded_channel();
+            self.clone().take(&json!({ "action": action, "params": params }).to_string(), 2, &out);
+            drop(out);
+            // Deaf to it: the connection just ends.
+            let Some(Out::Text(answer)) = answers.recv().await else { return };
+            ("200 OK", answer)
+        } else {
+            ("403 Forbidden", String::new())
+        };
+        let head =
+            format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", answer.len());
+        let _ = stream.write_all(format!("{head}{answer}").as_bytes()).await;
+    }
+
+    async fn converse<S: AsyncRead + AsyncWrite + Unpin>(self: Arc<Self>, socket: WebSocketStream<S>) {
+        let (mut write, mut read) = socket.split();
         let (out, mut outgoing) = mpsc::unbounded_channel();
         let hello = json!({
             "time": now(), "self_id": ME, "post_type": "meta_event", "meta_event_type": "lifecycle", "sub_type": "connect",
@@ -417,7 +514,6 @@ impl Inner {
                         Some(Out::Text(text)) => write.send(Message::text(text)).await,
                         Some(Out::Binary(bytes)) => write.send(Message::Binary(Bytes::from(bytes))).await,
                         Some(Out::Ping) => write.send(Message::Ping(Bytes::from_static(b"there?"))).await,
-                        Some(Out::Close(close)) => write.send(Message::Close(close)).await,
                         Some(Out::Cut) | None => return,
                     };
                     if sent.is_err() {
@@ -533,6 +629,7 @@ impl Inner {
                 let (_, members) = world.groups.get(&group).ok_or_else(no_group)?;
                 Ok(member_info(group, user, members.get(&user).ok_or_else(no_member)?))
             }
+            "get_status" => Ok(json!({ "online": true, "good": true })),
             "get_stranger_info" => Ok(
                 json!({ "user_id": user, "nickname": format!("stranger {user}"), "sex": "unknown", "age": 0 }),
             ),

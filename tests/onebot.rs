@@ -161,10 +161,10 @@ async fn programs_see_the_account_and_act_through_it_as_through_any_other() {
     let (_, sent) = host.get("/openqq/send_friend_message?id=30003&content=hi").await;
     assert_eq!(sent["code"], 0, "{sent}");
     assert_eq!(peer.sent(), ["hello [CQ:at,qq=all]", "hi"]);
-    let (_, muted) = host.get("/openqq/shutup_group_member?id=552603&member_id=20002&time=600").await;
+    let (_, muted) = host.get("/openqq/shutup_group_member?group_id=552603&member_id=20002&time=600").await;
     assert_eq!(muted["code"], 0, "{muted}");
     assert!(peer.is_muted(GROUP, ANN));
-    let (_, refused) = host.get("/openqq/kick_group_member?id=552603&member_id=10009").await;
+    let (_, refused) = host.get("/openqq/kick_group_member?group_id=552603&member_id=10009").await;
     assert_ne!(refused["code"], 0, "nobody removes the owner: {refused}");
     host.stop().await;
 }

@@ -94,6 +94,7 @@ impl HostArgs {
 
 /// Does what the command line says.
 pub(crate) fn main() -> ExitCode {
+    mynah_networks::crypto::install();
     let outcome = match Cli::parse().command {
         Command::Run(args) => args.load().and_then(run::main),
         Command::Dev(args) => args.load().and_then(dev::main),

@@ -82,6 +82,7 @@ impl Running {
     /// in use, a database of a newer version).
     pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
         config.check_exposure()?;
+        mynah_networks::crypto::install();
         // First what fails most, before anything is written.
         let listeners = listen(&config.listen).await?;
         let mut doors = Doors::default();

@@ -7,9 +7,10 @@
 //! - [`network`]: the trait, what a driver is given and what it reports
 //! - [`sim`]: the embedded network: people who can be made to talk, and no connection to anywhere
 //! - [`onebot`]: QQ through an implementation of OneBot v11
-//! - [`waiting`]: waiting by the host's clock
+//! - [`waiting`]: waiting by the host's clock; [`crypto`]: what TLS reckons with
 //! - [`roster_file`]: a roster as a JSON file in the HTTP API's own shape
 
+pub mod crypto;
 pub mod network;
 pub mod onebot;
 pub mod roster_file;

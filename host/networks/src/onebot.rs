@@ -47,6 +47,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use mynah_model::action::{Act, ActionBody};
+use mynah_model::address::ChatRef;
 use mynah_model::clock::{Clock, UnixMs};
 use mynah_model::event::{AccountState, EventBody};
 use mynah_model::names::AccountName;
@@ -355,7 +356,8 @@ impl OneBot {
         if matches!(message.id.as_str(), "" | "0") {
             return false;
         }
-        self.remembered.lock().is_known(&chat.id, &message.id)
+        let chat = ChatRef { kind: chat.kind, id: chat.id.clone() };
+        self.remembered.lock().is_known(chat, &message.id, happening.time)
     }
 
     /// Makes one call and waits for its answer.

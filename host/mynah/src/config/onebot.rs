@@ -86,10 +86,10 @@ fn read_path(value: &Value<'_>) -> Result<String, Problem> {
             value.problem("must be a path of letters, digits, `-`, `_` and `.`, such as \"/onebot/v11/ws\"")
         );
     }
-    let below = |taken: &&str| {
-        text.strip_prefix(**taken).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    let below = |taken: &&'static str| {
+        text.strip_prefix(*taken).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    match TAKEN.iter().find(below) {
+    match TAKEN.into_iter().find(below) {
         Some(taken) => Err(value.problem(format!("lies below `{taken}`, which the host itself serves"))),
         None => Ok(text.to_owned()),
     }

@@ -9,7 +9,6 @@ use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
 use super::frame::Frame;
-use super::limits;
 
 /// What a peer answered.
 #[derive(Debug)]
@@ -33,7 +32,7 @@ impl Answer {
         }
         let code = frame.retcode.0.map_or_else(String::new, |code| format!(" (retcode {code})"));
         let said = frame.sentence().unwrap_or_else(|| "the network gave no reason".to_owned());
-        let text = format!("{}{code}", said.chars().take(limits::SENTENCE_BYTES).collect::<String>());
+        let text = format!("{said}{code}");
         // NapCat waits for QQ for 10 s and then says so: the message may have gone out.
         if said.to_ascii_lowercase().contains("timeout") {
             return Self::Unsure(text);

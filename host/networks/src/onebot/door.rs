@@ -11,6 +11,7 @@ use tokio_tungstenite::tungstenite::http::header::{
 };
 use tokio_tungstenite::tungstenite::http::{HeaderMap, StatusCode, Uri};
 
+use super::limits;
 use super::token::Token;
 
 /// Something that bytes go through both ways.
@@ -90,7 +91,7 @@ impl Door {
     /// Takes somebody in who was checked and upgraded.
     pub async fn take_in(&self, upgraded: Upgraded) {
         // Nobody is in where the account is stopped: the connection just ends.
-        let _ = self.inside.send(upgraded).await;
+        let _ = tokio::time::timeout(limits::POST_WAIT, self.inside.send(upgraded)).await;
     }
 }
 

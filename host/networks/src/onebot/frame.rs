@@ -6,6 +6,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::limits;
 use super::values::{Number, Text};
 
 /// A frame as it came. Fields that it does not have are empty; those that are not named here are left alone.
@@ -112,7 +113,8 @@ impl Frame<'_> {
     pub(super) fn sentence(&self) -> Option<String> {
         let message = || self.message.and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
         let filled = |text: String| Some(text).filter(|text| !text.is_empty());
-        self.wording.owned().or_else(|| message().and_then(filled)).or_else(|| self.msg.owned())
+        let said = self.wording.owned().or_else(|| message().and_then(filled)).or_else(|| self.msg.owned());
+        said.map(|said| said.chars().take(limits::SENTENCE_CHARS).collect())
     }
 }
 

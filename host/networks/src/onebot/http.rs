@@ -136,6 +136,7 @@ pub(super) struct Caller {
 impl Caller {
     /// Somebody who calls; no proxy and no redirect, which would show the token to others.
     pub(super) fn new(url: HttpUrl, token: Token) -> Result<Self, Lost> {
+        crate::crypto::install();
         let mut builder = Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())

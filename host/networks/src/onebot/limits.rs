@@ -12,8 +12,8 @@ pub const SEGMENTS: usize = 1_000;
 /// Bytes of what is handed on as it came: unknown events and segments. More is left out.
 pub const OTHER_BYTES: usize = 64 << 10;
 
-/// Bytes of a sentence that a peer says about a failure.
-pub const SENTENCE_BYTES: usize = 300;
+/// Characters of a sentence that a peer says about a failure.
+pub const SENTENCE_CHARS: usize = 300;
 
 /// How long dialling may take: name, TCP, TLS and the upgrade.
 pub const CONNECT: Duration = Duration::from_secs(10);

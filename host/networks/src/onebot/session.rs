@@ -8,6 +8,8 @@ use std::time::Duration;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use mynah_model::Attrs;
+use mynah_model::address::ChatRef;
+use mynah_model::clock::UnixMs;
 use mynah_model::event::{AccountState, EventBody};
 use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -237,7 +239,7 @@ impl Session {
         if let Some(gap) = onebot.take_gap() {
             self.report(gap).await?;
         }
-        onebot.set_ready(true);
+        onebot.set_ready(*self.presence.borrow() == Presence::Online);
         self.user.send_replace(Some(id));
         Ok(())
     }
@@ -529,25 +531,33 @@ impl Watchdog {
     }
 }
 
-/// Ids of messages that came before.
+/// A message, as it is told from others: implementations that start anew give their ids anew, so the time is part of it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct MessageKey {
+    chat: ChatRef,
+    id: String,
+    time: UnixMs,
+}
+
+/// Messages that came before.
 #[derive(Default)]
 pub(super) struct Remembered {
-    order: VecDeque<(String, String)>,
-    ids: HashSet<(String, String)>,
+    order: VecDeque<MessageKey>,
+    known: HashSet<MessageKey>,
 }
 
 impl Remembered {
-    /// Whether a message of a chat came before; from now on it did.
-    pub(super) fn is_known(&mut self, chat: &str, message: &str) -> bool {
-        let key = (chat.to_owned(), message.to_owned());
-        if !self.ids.insert(key.clone()) {
+    /// Whether a message came before; from now on it did.
+    pub(super) fn is_known(&mut self, chat: ChatRef, id: &str, time: UnixMs) -> bool {
+        let key = MessageKey { chat, id: id.to_owned(), time };
+        if !self.known.insert(key.clone()) {
             return true;
         }
         self.order.push_back(key);
         if self.order.len() > limits::MESSAGES_REMEMBERED
             && let Some(oldest) = self.order.pop_front()
         {
-            self.ids.remove(&oldest);
+            self.known.remove(&oldest);
         }
         false
     }

@@ -342,8 +342,8 @@ async fn nonsense_is_counted_and_the_connection_goes_on() {
     }
     peer.send_binary(vec![0; 100]);
     peer.emit(json!({ "post_type": "message", "message_type": "group", "group_id": GROUP, "user_id": {}, "message": null }));
-    peer.emit(json!({ "post_type": "message", "message_type": "group", "group_id": GROUP, "user_id": ANN, "message_id": 77, "message": "no sender" }));
-    peer.emit(json!({ "post_type": "message", "message_type": "group", "group_id": GROUP, "user_id": ANN, "message_id": 77, "message": "twice" }));
+    peer.emit(json!({ "post_type": "message", "message_type": "group", "group_id": GROUP, "user_id": ANN, "message_id": 77, "time": 1_700_000_000, "message": "no sender" }));
+    peer.emit(json!({ "post_type": "message", "message_type": "group", "group_id": GROUP, "user_id": ANN, "message_id": 77, "time": 1_700_000_000, "message": "twice" }));
     peer.emit(json!({ "post_type": "message", "message_type": "group", "group_id": GROUP, "user_id": ME, "message_id": 78, "message": "mine" }));
     peer.emit(json!({
         "post_type": "message", "message_type": "group", "group_id": GROUP, "user_id": ANN, "message_id": 79,

@@ -228,7 +228,8 @@ async fn friend_requests_and_what_they_come_to_are_seen_by_programs() {
             "{played:?} {way:?}"
         );
         let qq = host.running.host.account("qq").unwrap();
-        let answer = ActionBody::AnswerRequest { request_id: request.id, approve: true, text: None };
+        let answer =
+            ActionBody::AnswerRequest { request_id: request.id, from: None, approve: true, text: None };
         let outcome = host.running.host.act(&qq, None, answer, Actor::Api).await;
         assert_eq!(outcome.outcome, Outcome::Done, "{outcome:?}");
         assert_eq!(peer.calls("set_friend_add_request"), [json!({ "flag": "f1", "approve": true })]);

@@ -28,11 +28,15 @@ impl Call {
 /// The calls that an act takes: one, or one for each member.
 pub(super) fn calls(act: &Act) -> Result<Vec<Call>, NetworkError> {
     let refused = NetworkError::Refused;
-    if let ActionBody::AnswerRequest { request_id, approve, text } = &act.body {
-        return answer(request_id, *approve, text.as_deref()).map(|call| vec![call]).map_err(refused);
+    if let ActionBody::AnswerRequest { request_id, from, approve, text } = &act.body {
+        let answer = answer(request_id, from.as_deref(), *approve, text.as_deref());
+        return answer.map(|call| vec![call]).map_err(refused);
     }
     let unsupported = || NetworkError::Unsupported { network: KIND, action: act.body.name().to_owned() };
     let Some(target) = &act.target else {
+        if matches!(act.body, ActionBody::CreateGroup { .. } | ActionBody::Other { .. }) {
+            return Err(unsupported());
+        }
         return Err(refused(format!("`{}` needs a chat", act.body.name())));
     };
     let of_group = || match target.kind {
@@ -117,10 +121,13 @@ fn mutes(group: i64, members: &[String], seconds: u32) -> Result<Vec<Call>, Stri
     members.iter().map(mute).collect()
 }
 
-fn answer(request_id: &str, approve: bool, text: Option<&str>) -> Result<Call, String> {
-    let Some((kind, flag)) = RequestId::parse(request_id) else {
+fn answer(request_id: &str, from: Option<&str>, approve: bool, text: Option<&str>) -> Result<Call, String> {
+    let Some((kind, user, flag)) = RequestId::parse(request_id) else {
         return Err(format!("`{}` is no request of this network", excerpt(request_id)));
     };
+    if let Some(from) = from.filter(|from| *from != user) {
+        return Err(format!("request `{}` is not of `{}`", excerpt(request_id), excerpt(from)));
+    }
     let text = text.unwrap_or_default();
     Ok(match kind {
         RequestId::Friend => {
@@ -224,15 +231,27 @@ mod tests {
 
     #[test]
     fn requests_are_answered_by_the_action_that_fits() {
-        let answer =
-            |id: &str, approve| ActionBody::AnswerRequest { request_id: id.into(), approve, text: None };
-        let friend = in_group(answer("friend:f:1", true));
+        let answer = |id: &str, approve| ActionBody::AnswerRequest {
+            request_id: id.into(),
+            from: None,
+            approve,
+            text: None,
+        };
+        let friend = in_group(answer("friend:7:f:1", true));
         assert_eq!(friend[0].0, "set_friend_add_request");
         assert_eq!(friend[0].1["flag"], "f:1");
-        let invite = in_group(answer("invite:9", false));
+        let invite = in_group(answer("invite:7:9", false));
         assert_eq!(invite[0].0, "set_group_add_request");
         assert_eq!((&invite[0].1["sub_type"], &invite[0].1["approve"]), (&json!("invite"), &json!(false)));
         assert!(calls(&act(ChatKind::Group, "100", None, answer("9", true))).is_err());
+        let whose = |from: &str| ActionBody::AnswerRequest {
+            request_id: "add:7:9".into(),
+            from: Some(from.into()),
+            approve: true,
+            text: None,
+        };
+        assert!(calls(&act(ChatKind::Group, "100", None, whose("7"))).is_ok());
+        assert!(calls(&act(ChatKind::Group, "100", None, whose("8"))).is_err());
     }
 
     #[test]
@@ -240,6 +259,10 @@ mod tests {
         let invite =
             calls(&act(ChatKind::Group, "100", None, ActionBody::Invite { friends: vec!["7".into()] }));
         assert!(matches!(invite, Err(NetworkError::Unsupported { network: "onebot", .. })), "{invite:?}");
+        let mut group =
+            act(ChatKind::Group, "100", None, ActionBody::CreateGroup { friends: Vec::new(), name: None });
+        group.target = None;
+        assert!(matches!(calls(&group), Err(NetworkError::Unsupported { .. })));
         let discuss = calls(&act(ChatKind::Discuss, "100", None, hi()));
         assert!(matches!(discuss, Err(NetworkError::Unsupported { .. })), "{discuss:?}");
         for (kind, id) in [(ChatKind::Group, "abc"), (ChatKind::Friend, "-7"), (ChatKind::Temporary, "7")] {

@@ -201,7 +201,7 @@ fn request(reader: &Reader<'_>, frame: &Frame<'_>, text: &str) -> Post {
         (_, None) => return reader.incomplete("group request without group_id"),
     };
     let request = Request {
-        id: id.with(flag),
+        id: id.with(user, flag),
         from: reader.person(chat.as_ref(), user),
         text: frame.comment.or_empty().to_owned(),
     };

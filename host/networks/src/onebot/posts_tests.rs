@@ -250,7 +250,7 @@ fn notices_say_who_did_it_and_for_how_long() {
         json!({ "post_type": "request", "request_type": "group", "sub_type": "add", "user_id": 8, "flag": 9, "comment": "q\na" }),
     ));
     let EventBody::GroupRequest(request) = request.body else { panic!() };
-    assert_eq!((request.id.as_str(), request.text.as_str()), ("add:9", "q\na"));
+    assert_eq!((request.id.as_str(), request.text.as_str()), ("add:8:9", "q\na"));
 }
 
 #[test]

@@ -204,7 +204,7 @@ async fn a_request_is_answered_by_its_flag() {
     }));
     let EventBody::FriendRequest(request) = qq.hear(EventKind::FriendRequest).await.body else { panic!() };
     assert_eq!((request.from.name.as_str(), request.text.as_str()), ("stranger 50005", "hi"));
-    let answer = ActionBody::AnswerRequest { request_id: request.id, approve: true, text: None };
+    let answer = ActionBody::AnswerRequest { request_id: request.id, from: None, approve: true, text: None };
     let mut answer = act(ChatKind::Friend, "50005", answer);
     answer.target = None;
     qq.onebot.perform(&answer).await.unwrap();

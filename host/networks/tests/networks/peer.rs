@@ -118,7 +118,7 @@ struct Inner {
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
     inner: Arc<Inner>,
-    listening: JoinHandle<()>,
+    tasks: Vec<JoinHandle<()>>,
 }
 
 impl Drop for Peer {

@@ -1,9 +1,11 @@
 //! A whole host on a OneBot account: what people say on QQ, what the rules do about it, and what programs see through the
 //! API. The peer plays each of the implementations; what it was asked for is what counts.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use mynah_model::action::{ActionBody, Actor, Outcome};
+use mynah_model::action::{ActionBody, Actor, Outcome, Target};
+use mynah_model::address::ChatKind;
 use mynah_model::event::EventBody;
 use mynah_model::names::Seq;
 use serde_json::{Value as Json, json};
@@ -152,7 +154,7 @@ async fn programs_see_the_account_and_act_through_it_as_through_any_other() {
     let group = crate::support::wait_for("the members", known).await;
     assert_eq!(
         (&group["id"], &group["name"], &group["role"]),
-        (&json!("552603"), &json!("PERL学习交流"), &json!("admin"))
+        (&json!("552603"), &json!("PERL学习交流"), &json!("manage"))
     );
 
     let (_, sent) =
@@ -166,6 +168,15 @@ async fn programs_see_the_account_and_act_through_it_as_through_any_other() {
     assert!(peer.is_muted(GROUP, ANN));
     let (_, refused) = host.get("/openqq/kick_group_member?group_id=552603&member_id=10009").await;
     assert_ne!(refused["code"], 0, "nobody removes the owner: {refused}");
+    let qq = host.running.host.account("qq").unwrap();
+    let target = Target { account: None, kind: ChatKind::Group, id: GROUP.to_string(), via: None };
+    let outcome = host.running.host.act(&qq, Some(target), ActionBody::Stick { on: true }, Actor::Api).await;
+    assert_eq!(
+        (outcome.outcome, outcome.text.as_str()),
+        (Outcome::Unsupported, "not supported by network onebot: stick")
+    );
+    let (_, unsupported) = host.get("/openwx/stick?client=qq&id=552603&op=1").await;
+    assert_eq!(unsupported["code"], -8, "{unsupported}");
     host.stop().await;
 }
 
@@ -273,6 +284,55 @@ async fn nobody_comes_in_without_the_token_or_from_a_page() {
     assert_eq!(upgrade(&[("authorization", "Bearer wrong")]).await, 403);
     assert_eq!(upgrade(&[("authorization", "Bearer s3cret"), ("origin", "http://127.0.0.1")]).await, 403);
     assert_eq!(upgrade(&[("authorization", "Bearer s3cret")]).await, 101);
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_are_cut_again_and_again_under_load_double_nothing_and_lose_nothing_that_was_received()
+ {
+    const GROUPS: i64 = 200;
+    let mut peer = peer(Played::GoCqhttp).await;
+    peer.add_groups(GROUPS);
+    let host = host_on(&mut peer, Way::Forward, "pace = \"100000/s\"").await;
+    let mut said = 0;
+    for round in 0..8 {
+        eventually("a connection", || (peer.dialled() > round && peer.is_connected()).then_some(())).await;
+        for group in 1..=GROUPS {
+            peer.say(group, ANN, "ping");
+            said += 1;
+        }
+        // Some are read by now, some are on their way, some are lost.
+        peer.wait_for_sent(peer.sent().len() + 20).await;
+        peer.cut();
+    }
+    eventually("the last connection", || (peer.dialled() > 8 && peer.is_connected()).then_some(())).await;
+    peer.say(GROUP, ANN, "ping");
+    let is_last = || peer.calls("send_group_msg").iter().any(|call| call["group_id"] == GROUP).then_some(());
+    eventually("the last pong", is_last).await;
+    host.settle().await;
+
+    let events = host.running.host.events(Seq(0), u32::MAX).await.unwrap();
+    let received: Vec<_> = events
+        .iter()
+        .filter_map(|event| match &event.body {
+            EventBody::MessageReceived(message) => Some((event.address().to_string(), message.id.clone())),
+            _ => None,
+        })
+        .collect();
+    let once: HashSet<_> = received.iter().collect();
+    assert_eq!(once.len(), received.len(), "nothing is handled twice");
+    assert!(received.len() <= said + 1);
+    // Every answer was handed over once: the peer never gets more of them than messages were received.
+    let asked = peer.calls("send_group_msg").len();
+    assert!(asked <= received.len(), "{asked} answers to {} messages", received.len());
+    let qq = host.running.host.account("qq").unwrap();
+    let ended = host.running.host.outbox(&qq).await.unwrap().len();
+    assert!(ended <= asked, "{ended} confirmed of {asked}");
+    let gaps = events
+        .iter()
+        .filter(|event| matches!(&event.body, EventBody::Other { kind, .. } if kind == "gap"))
+        .count();
+    assert_eq!(gaps, 8, "each time without a connection is counted");
     host.stop().await;
 }
 

@@ -223,7 +223,6 @@ impl OneBot {
     ) -> Result<Infallible, Closed> {
         let mut back_off = BackOff::default();
         loop {
-            let began = Instant::now();
             let lost = match dial::dial(url, &self.token).await {
                 Ok(socket) => match Session::new(self.clone(), sink.clone()).run(socket).await {
                     End::Lost(lost) => lost,
@@ -231,7 +230,7 @@ impl OneBot {
                 },
                 Err(lost) => lost,
             };
-            self.wait_after(lost, &mut back_off, began.elapsed(), url, sink).await?;
+            self.wait_after(lost, &mut back_off, url, sink).await?;
         }
     }
 
@@ -246,7 +245,6 @@ impl OneBot {
         while posts.try_recv().is_ok() {}
         let mut back_off = BackOff::default();
         loop {
-            let began = Instant::now();
             let lost = match Caller::new(url.clone(), self.token.clone()) {
                 Ok(caller) => match Session::new(self.clone(), sink.clone()).run_http(&caller, posts).await {
                     End::Lost(lost) => lost,
@@ -254,20 +252,20 @@ impl OneBot {
                 },
                 Err(lost) => lost,
             };
-            self.wait_after(lost, &mut back_off, began.elapsed(), url, sink).await?;
+            self.wait_after(lost, &mut back_off, url, sink).await?;
         }
     }
 
-    /// Says that a connection was lost that lasted so long, and waits until it is time for the next.
+    /// Says that a connection was lost, and waits until it is time for the next.
     async fn wait_after(
         &self,
         lost: Lost,
         back_off: &mut BackOff,
-        lasted: Duration,
         url: &(dyn fmt::Display + Sync),
         sink: &Arc<dyn Sink>,
     ) -> Result<(), Closed> {
-        let wait = back_off.after(&lost, lasted, fastrand::f64());
+        let ran = *self.state.lock() == AccountState::Running;
+        let wait = back_off.after(&lost, ran, fastrand::f64());
         let (why, seconds) = (lost.text(), wait.as_secs_f32());
         match &lost {
             Lost::Refused(_) => tracing::error!(

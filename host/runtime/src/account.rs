@@ -138,6 +138,11 @@ impl Account {
         self.problem.load_full()
     }
 
+    /// Why it has no connection, if its network needs one and it should run.
+    pub fn trouble(&self) -> Option<String> {
+        self.network.trouble().filter(|_| self.state() != AccountState::Stop)
+    }
+
     /// As the running program that the originals had for each account.
     pub fn client_state(&self) -> ClientState {
         ClientState::of(self, self.state(), self.port)

@@ -40,7 +40,7 @@ pub(super) struct AccountStatus {
     acts_waiting: usize,
     /// The file of the QR code that waits to be scanned; `get_qrcode` has the picture too.
     qrcode_path: Option<String>,
-    /// Why it is stopped although nobody stopped it.
+    /// Why it is stopped although nobody stopped it, or why it has no connection.
     problem: Option<String>,
 }
 
@@ -80,7 +80,7 @@ impl AccountStatus {
             qrcode_path: account
                 .login_code()
                 .and_then(|code| code.path().map(|path| path.display().to_string())),
-            problem: account.problem().map(|why| why.to_string()),
+            problem: account.problem().map(|why| why.to_string()).or_else(|| account.trouble()),
         }
     }
 }

@@ -30,9 +30,9 @@ pub(super) struct BackOff {
 }
 
 impl BackOff {
-    /// The wait after a connection was lost that lasted so long. `chance` is 0 to 1.
-    pub(super) fn after(&mut self, lost: &Lost, lasted: Duration, chance: f64) -> Duration {
-        if lasted >= limits::GOOD_AFTER {
+    /// The wait after a connection was lost; a good one was there until then if `ran`. `chance` is 0 to 1.
+    pub(super) fn after(&mut self, lost: &Lost, ran: bool, chance: f64) -> Duration {
+        if ran {
             *self = Self::default();
         }
         let (count, first, most) = match lost {
@@ -53,21 +53,21 @@ mod tests {
     fn waits_grow_to_half_a_minute_and_begin_again_after_a_good_connection() {
         let mut back_off = BackOff::default();
         let cut = Lost::Cut("gone".into());
-        let mut wait = |lasted| back_off.after(&cut, Duration::from_secs(lasted), 0.0).as_secs();
-        let waits: Vec<_> = (0..7).map(|_| wait(0)).collect();
+        let mut wait = |ran| back_off.after(&cut, ran, 0.0).as_secs();
+        let waits: Vec<_> = (0..7).map(|_| wait(false)).collect();
         assert_eq!(waits, [1, 2, 4, 8, 16, 30, 30]);
-        assert_eq!(wait(60), 1);
-        assert_eq!(back_off.after(&cut, Duration::ZERO, 1.0), Duration::from_secs(1));
+        assert_eq!((wait(true), wait(true), wait(false)), (1, 1, 2));
+        assert_eq!(back_off.after(&cut, true, 1.0), Duration::from_millis(500));
     }
 
     #[test]
     fn a_refused_token_is_not_tried_again_soon() {
         let mut back_off = BackOff::default();
         let refused = Lost::Refused("no".into());
-        let waits: Vec<_> = (0..6).map(|_| back_off.after(&refused, Duration::ZERO, 0.0).as_secs()).collect();
+        let waits: Vec<_> = (0..6).map(|_| back_off.after(&refused, false, 0.0).as_secs()).collect();
         assert_eq!(waits, [60, 120, 240, 480, 600, 600]);
         for _ in 0..100 {
-            back_off.after(&refused, Duration::ZERO, 0.5);
+            back_off.after(&refused, false, 0.5);
         }
     }
 }

@@ -51,9 +51,6 @@ pub const REFUSED: Duration = Duration::from_secs(60);
 /// The longest wait after a token was refused.
 pub const REFUSED_MAX: Duration = Duration::from_secs(600);
 
-/// A connection that lasted this long is good: the next wait is the first again.
-pub const GOOD_AFTER: Duration = Duration::from_secs(60);
-
 /// Silence after which the peer is pinged.
 pub const PING_AFTER: Duration = Duration::from_secs(30);
 

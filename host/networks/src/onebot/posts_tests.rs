@@ -1,6 +1,7 @@
 use mynah_model::address::ChatKind;
 use mynah_model::event::{EventKind, MembershipCause};
 use mynah_model::roster::{Group, Table};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::super::frame;
@@ -286,4 +287,100 @@ fn heartbeats_say_how_the_account_is() {
     let gone =
         with(json!({ "notice_type": "bot_offline", "user_id": 10001, "tag": "t", "message": "kicked off" }));
     assert!(matches!(read_text(&gone.to_string()).0, Post::Offline(why) if why == "kicked off"));
+}
+
+/// Values of every type, and texts that mean something somewhere in the protocol.
+fn any_value() -> impl Strategy<Value = Value> {
+    let text = prop_oneof![
+        Just("all".to_owned()),
+        Just("-1".to_owned()),
+        Just("[CQ:at,qq=1]".to_owned()),
+        Just("[CQ:".to_owned()),
+        Just("https://h".to_owned()),
+        ".{0,12}",
+    ];
+    let plain = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        text.prop_map(Value::from),
+    ];
+    let key = prop_oneof![
+        Just("type".to_owned()),
+        Just("data".to_owned()),
+        Just("qq".to_owned()),
+        Just("text".to_owned()),
+        Just("user_id".to_owned()),
+        Just("online".to_owned()),
+        "[a-z]{1,4}",
+    ];
+    plain.prop_recursive(4, 32, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            prop::collection::btree_map(key.clone(), inner, 0..6).prop_map(|map| map.into_iter().collect()),
+        ]
+    })
+}
+
+const FIELDS: [&str; 24] = [
+    "post_type",
+    "message_type",
+    "notice_type",
+    "request_type",
+    "meta_event_type",
+    "sub_type",
+    "time",
+    "self_id",
+    "user_id",
+    "group_id",
+    "operator_id",
+    "message_id",
+    "message",
+    "raw_message",
+    "sender",
+    "anonymous",
+    "duration",
+    "card_new",
+    "name_new",
+    "title",
+    "flag",
+    "interval",
+    "status",
+    "data",
+];
+
+proptest! {
+    /// Whatever stands in an event, it comes to something, and what comes out of it goes into the journal and back.
+    #[test]
+    fn no_event_is_too_odd(changes in prop::collection::vec((prop::sample::select(&FIELDS[..]), any_value()), 0..5), notice in any::<prop::sample::Index>()) {
+        let kinds = ["group_increase", "group_decrease", "group_ban", "group_admin", "group_recall", "friend_add", "group_card", "notify"];
+        let base = [said(json!({})), with(json!({ "notice_type": kinds[notice.index(kinds.len())], "user_id": 8, "operator_id": 7 }))];
+        for mut event in base {
+            for (field, value) in &changes {
+                event[*field] = value.clone();
+            }
+            if let Post::Happened(happening) = read_text(&event.to_string()).0 {
+                let json = serde_json::to_string(&happening.body).unwrap();
+                prop_assert_eq!(serde_json::from_str::<EventBody>(&json).unwrap(), happening.body);
+                prop_assert!(happening.time <= NOW);
+            }
+        }
+    }
+
+    /// What is cut or changed anywhere is read or refused.
+    #[test]
+    fn no_frame_is_too_broken(at in any::<prop::sample::Index>(), cut in any::<bool>(), put in ".{0,8}") {
+        let text = said(json!({ "message": "[CQ:at,qq=1]x&amp;" })).to_string();
+        let at = at.index(text.len());
+        let (Some(before), Some(after)) = (text.get(..at), text.get(at..)) else { return Ok(()) };
+        let broken = if cut { format!("{before}{put}") } else { format!("{before}{put}{after}") };
+        let (roster, oddities) = (roster(), Oddities::new("qq".parse().unwrap()));
+        if let Ok(frame) = frame::read(&broken) {
+            let reader = Reader { self_id: 10001, now: NOW, roster: &roster, oddities: &oddities };
+            drop(reader.read(&frame, &broken));
+            drop(crate::onebot::answers::Answer::read(&frame));
+        }
+    }
 }

@@ -149,6 +149,8 @@ pub struct OneBot {
     /// Why there is no connection.
     trouble: Mutex<Option<Lost>>,
     runs: AtomicBool,
+    /// Whether this run has logged in; a connection that is made again is no new login.
+    logged_in: AtomicBool,
 }
 
 impl OneBot {
@@ -183,6 +185,7 @@ impl OneBot {
             gap: Mutex::default(),
             trouble: Mutex::default(),
             runs: AtomicBool::new(false),
+            logged_in: AtomicBool::new(false),
         })
     }
 
@@ -502,6 +505,7 @@ impl Network for OneBot {
             let _run = Run(self.clone());
             *self.state.lock() = AccountState::Loading;
             *self.gap.lock() = None;
+            self.logged_in.store(false, Ordering::SeqCst);
             tokio::select! {
                 biased;
                 () = stop.wait() => Ok(()),

@@ -51,6 +51,9 @@ pub const REFUSED: Duration = Duration::from_secs(60);
 /// The longest wait after a token was refused.
 pub const REFUSED_MAX: Duration = Duration::from_secs(600);
 
+/// How long a connection that cannot be written to is still read: what was received is not lost.
+pub const LAST_WORDS: Duration = Duration::from_secs(2);
+
 /// Silence after which the peer is pinged.
 pub const PING_AFTER: Duration = Duration::from_secs(30);
 

@@ -3,6 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::future::pending;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::stream::{SplitSink, SplitStream};
@@ -104,7 +105,12 @@ impl Session {
         let _unlink = self.link(outgoing.clone());
         tokio::select! {
             lost = self.read(read, &outgoing) => End::Lost(lost),
-            lost = write_all(write, to_write) => End::Lost(lost),
+            lost = async {
+                let lost = write_all(write, to_write).await;
+                // What the peer said before is still read; the reader will find the end, too.
+                tokio::time::sleep(limits::LAST_WORDS).await;
+                lost
+            } => End::Lost(lost),
             end = self.live() => end,
             _ = self.fetch_members() => End::Closed,
         }
@@ -231,9 +237,9 @@ impl Session {
         tracing::info!(account = %onebot.account, friends = friends.len(), groups = groups.len(), "logged in over OneBot");
         onebot.members.begin(groups.iter().filter_map(|group| group.id.parse().ok()));
         let before = self.sink.known();
-        let anew = before.user.id != user.id;
+        let same = onebot.logged_in.swap(true, Ordering::SeqCst) && before.user.id == user.id;
         self.sink.roster(people::roster(user, friends, groups, &before));
-        if anew {
+        if !same {
             self.report(EventBody::Login { scanned: false }).await?;
         }
         if let Some(gap) = onebot.take_gap() {

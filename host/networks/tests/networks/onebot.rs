@@ -249,6 +249,26 @@ async fn a_connection_that_is_cut_comes_back_and_what_it_missed_is_said() {
 }
 
 #[tokio::test]
+async fn an_account_that_is_stopped_and_started_again_logs_in_again() {
+    let peer = Peer::start(Played::NapCat).await;
+    let Qq { onebot, account, stop, run } = Qq::running(&peer).await;
+    stop.stop();
+    run.await.unwrap().unwrap();
+    eventually("a peer that is left", || {
+        peer.ping();
+        (!peer.is_connected()).then_some(())
+    })
+    .await;
+    let refused = onebot.perform(&act(ChatKind::Group, &GROUP.to_string(), send("hi"))).await;
+    assert!(matches!(refused, Err(NetworkError::Offline(_))), "{refused:?}");
+    let (stop, signal) = StopSender::new();
+    let run = tokio::spawn(onebot.clone().run(account.clone(), signal));
+    let qq = Qq { onebot, account, stop, run };
+    eventually("a second login", || (qq.count(EventKind::Login) == 2).then_some(())).await;
+    qq.end().await;
+}
+
+#[tokio::test]
 async fn an_act_without_an_answer_is_unknown_and_its_notice_is_as_good_as_one() {
     let peer = Peer::start(Played::NapCat).await;
     let qq = Qq::running(&peer).await;

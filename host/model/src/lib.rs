@@ -14,6 +14,7 @@
 //! - [`refusal`]: stable codes for everything that the host does not do
 //! - [`script`]: what a script says of itself
 //! - [`clock`]: where the host's time comes from
+//! - [`words`]: what a misspelt name was meant to be
 
 pub mod action;
 pub mod address;
@@ -25,6 +26,7 @@ pub mod refusal;
 pub mod roster;
 pub mod roster_change;
 pub mod script;
+pub mod words;
 
 use std::collections::BTreeMap;
 

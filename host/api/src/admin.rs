@@ -32,12 +32,14 @@ mod health;
 mod scripts;
 mod sim;
 
+pub(crate) use fields::account_unknown;
+
 /// The OpenAPI document of the administration.
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "mynah",
-        description = "Administration of a mynah host. A refusal is answered with a `Problem`, whose `code` is stable. Beside what each path lists, any request may be answered 403 (from a page of another site), 404 or 405 (no such path or method) or 421 (for a name that is not the host's), and one with a body 408 (it comes too slowly) or 413 (it is too large).",
+        description = "Administration of a mynah host. A refusal is answered with a `Problem`, whose `code` is stable. Where the host has keys, every path but `/healthz` and `/readyz` needs one with the scope `admin`: `Authorization: Bearer SECRET`, `X-Auth-Token: SECRET` or the query parameter `key`. Beside what each path lists, any request may be answered 401 (no key, or a wrong one), 403 (from a page of another site, or with a key for other things), 404 or 405 (no such path or method) or 421 (for a name that is not the host's), and one with a body 408 (it comes too slowly) or 413 (it is too large).",
     ),
     paths(
         health::healthz,

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use mynah_runtime::Account;
 use serde_json::{Value, json};
 
+use crate::access::Denied;
 use crate::check_event::Batch;
 use crate::jsonp::Wrapping;
 
@@ -71,6 +72,14 @@ impl Answer {
         };
         (status, [(header::CONTENT_TYPE, wrapping.content_type())], body).into_response()
     }
+}
+
+/// The answer to a caller who may not. Why stands in a header, since the body is the original's.
+pub(crate) fn auth_failure(why: &Denied) -> Response {
+    let body = json!({ "code": -6, "status": "auth failure" }).to_string();
+    let headers =
+        [(header::CONTENT_TYPE, Wrapping::Json.content_type()), (header::WWW_AUTHENTICATE, why.challenge())];
+    (StatusCode::UNAUTHORIZED, headers, body).into_response()
 }
 
 /// The answer to a path or method that the API does not have.

@@ -1,7 +1,7 @@
 //! A call of one of the compatible APIs, from its request to its answer.
 //!
-//! A call is understood in one order: path and method, parameters, how to answer, account, the account's state;
-//! then the endpoint decides.
+//! A call is understood in one order: path and method, parameters, who calls, how to answer, account, the account's
+//! state; then the endpoint decides.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -11,12 +11,16 @@ use axum::extract::{Request, State};
 use axum::http::Method;
 use axum::response::Response;
 use axum::routing::any;
+use mynah_model::action::{ActionBody, Target};
 use mynah_model::event::AccountState;
-use mynah_runtime::{Account, ApiKind, Host};
+use mynah_runtime::{Account, ActOutcome, ApiKind, Host};
 
-use crate::answer::{Answer, not_found};
+use crate::access::{self, Caller, Denied};
+use crate::answer::{Answer, auth_failure, not_found};
 use crate::client;
+use crate::idempotency::{self, Name};
 use crate::jsonp::Wrapping;
+use crate::keys::Scope;
 use crate::params::{ParamError, Params};
 use crate::server::Closing;
 use crate::state::Api;
@@ -25,6 +29,9 @@ use crate::state::Api;
 pub(crate) trait Endpoint: Copy + Send + 'static {
     /// The API: accounts of this kind are used where a call names none.
     const API: ApiKind;
+
+    /// What a key must be for.
+    const SCOPE: Scope;
 
     /// What its paths begin with: `/openqq`.
     const PREFIX: &'static str;
@@ -42,9 +49,17 @@ pub(crate) trait Endpoint: Copy + Send + 'static {
 /// A call that was understood.
 pub(crate) struct Call {
     pub(crate) api: Arc<Api>,
+    pub(crate) caller: Caller,
     pub(crate) account: Arc<Account>,
     pub(crate) params: Params,
     pub(crate) closing: Closing,
+}
+
+impl Call {
+    /// Has the host do something for the caller.
+    pub(crate) async fn act(&self, target: Option<Target>, body: ActionBody) -> ActOutcome {
+        self.api.act(&self.account, target, body, self.caller.actor()).await
+    }
 }
 
 /// The paths of an API; those that it does not have are answered too.
@@ -65,32 +80,80 @@ async fn serve<E: Endpoint>(State(api): State<Arc<Api>>, request: Request) -> Re
         return not_found().await;
     };
     let closing = Closing::of(&request);
-    let params = match Params::read(request, &api.settings).await {
+    let keys = &api.settings.keys;
+    let path = request.uri().path().to_owned();
+    let method = request.method().clone();
+    let headers = request.headers().clone();
+    // A wrong key in a header is refused before a byte of the body is read.
+    let by_headers = match access::by_headers(keys, &headers).transpose() {
+        Ok(caller) => caller,
+        Err(denied) => return refuse(&path, &denied),
+    };
+    let mut params = match Params::read(request, &api.settings).await {
         Ok(params) => params,
         Err(ParamError::Body(error)) => {
             return Answer::Unread(error.status(), error.to_string()).into_response(&Wrapping::Json);
         }
         Err(error) => return Answer::error(400, error.to_string()).into_response(&Wrapping::Json),
     };
+    let proven = match by_headers {
+        Some(caller) => Ok(caller),
+        None => access::by_params(keys, method.as_str(), &path, &params, client::now_seconds()),
+    };
+    let caller = match proven.and_then(|caller| caller.within(E::SCOPE)) {
+        Ok(caller) => caller,
+        Err(denied) => return refuse(&path, &denied),
+    };
+    params.remove(&access::PROOFS);
     let wrapping = match Wrapping::of(&params, &api.settings, client::now_seconds()) {
         Ok(wrapping) => wrapping,
         Err(why) => return Answer::error(400, why).into_response(&Wrapping::Json),
     };
-    let Some(account) = choose_account(&api.host, E::API, &params) else {
+    let Some(account) = choose_account(&api.host, E::API, &params, &caller) else {
         return Answer::error(100, "client not found").into_response(&wrapping);
     };
-    if endpoint.needs_running() && account.state() != AccountState::Running {
-        return Answer::not_running(&account).into_response(&wrapping);
-    }
-    endpoint.answer(Call { api, account, params, closing }).await.into_response(&wrapping)
+    // Before the account's state: what was sent stays sent when the account has stopped.
+    let repeated = match idempotency::key_of(&headers, &params) {
+        Ok(key) => key.filter(|_| is_send(&path)).map(|key| {
+            let (caller, account) = (caller.key_name().to_owned(), account.name().clone());
+            let fingerprint = idempotency::fingerprint(&path, &params);
+            (Name { caller, account, key }, fingerprint)
+        }),
+        Err(why) => return Answer::error(400, why).into_response(&wrapping),
+    };
+    params.remove(&[idempotency::PARAMETER]);
+    let remembered = Arc::clone(&api.remembered);
+    let act = async move {
+        if endpoint.needs_running() && account.state() != AccountState::Running {
+            return Answer::not_running(&account);
+        }
+        endpoint.answer(Call { api, caller, account, params, closing }).await
+    };
+    let answer = match repeated {
+        Some((name, fingerprint)) => remembered.once(name, fingerprint, act).await,
+        None => act.await,
+    };
+    answer.into_response(&wrapping)
 }
 
-/// The account that `client` names; without it the first one of this API, or the only one.
-fn choose_account(host: &Host, api: ApiKind, params: &Params) -> Option<Arc<Account>> {
+/// Whether a path sends a message.
+pub(crate) fn is_send(path: &str) -> bool {
+    path.rsplit('/').next().is_some_and(|name| name.starts_with("send_"))
+}
+
+fn refuse(path: &str, denied: &Denied) -> Response {
+    tracing::warn!(path, why = %denied, "call refused");
+    auth_failure(denied)
+}
+
+/// The account that `client` names; without it the first one of this API, or the only one. To a caller there are no
+/// accounts but those that they may use.
+fn choose_account(host: &Host, api: ApiKind, params: &Params, caller: &Caller) -> Option<Arc<Account>> {
     if let Some(name) = params.get("client") {
-        return host.account(name);
+        return host.account(name).filter(|account| caller.may_use(account.name()));
     }
-    let accounts = host.accounts();
+    let mut accounts = host.accounts();
+    accounts.retain(|account| caller.may_use(account.name()));
     match accounts.as_slice() {
         [only] => Some(Arc::clone(only)),
         several => several.iter().find(|account| account.api() == api).cloned(),

@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use crate::answer::Answer;
 use crate::call::Call;
 use crate::feed::Feed;
+use crate::openqq::Dialect;
 use crate::report;
 use crate::server::Closing;
 
@@ -114,7 +115,8 @@ impl Mailbox {
     fn take_now(self: &Arc<Self>) -> Option<Batch> {
         let mut held = self.held.lock();
         let reports: Vec<Value> = held.drain(..).collect();
-        (!reports.is_empty()).then(|| Batch { reports, mailbox: Some(Arc::clone(self)) })
+        let mailbox = Some(Arc::clone(self));
+        (!reports.is_empty()).then(|| Batch { reports, mailbox, dialect: Dialect::default() })
     }
 
     /// Takes all reports; if there is none, waits for one, but not longer than `wait`. The batch is empty if
@@ -140,12 +142,21 @@ impl Mailbox {
 pub(crate) struct Batch {
     reports: Vec<Value>,
     mailbox: Option<Arc<Mailbox>>,
+    /// How they are worded when they leave; they are kept in v2.
+    dialect: Dialect,
 }
 
 impl Batch {
+    /// The same reports in a version of the Openqq API.
+    pub(crate) fn in_dialect(mut self, dialect: Dialect) -> Self {
+        self.dialect = dialect;
+        self
+    }
+
     /// The reports as a JSON array.
     pub(crate) fn json(&self) -> String {
-        let items: Vec<String> = self.reports.iter().map(Value::to_string).collect();
+        let items: Vec<String> =
+            self.reports.iter().map(|report| self.dialect.report(report.clone()).to_string()).collect();
         format!("[{}]", items.join(","))
     }
 

@@ -14,6 +14,7 @@ use mynah_runtime::ApiKind;
 
 use crate::answer::Answer;
 use crate::call::{self, Call};
+use crate::keys::Scope;
 use crate::{check_event, client};
 
 pub(crate) mod consult;
@@ -80,6 +81,7 @@ const ENDPOINTS: [(&str, Endpoint); 22] = [
 
 impl call::Endpoint for Endpoint {
     const API: ApiKind = ApiKind::Openwx;
+    const SCOPE: Scope = Scope::Openwx;
     const PREFIX: &'static str = "/openwx";
 
     fn named(name: &str) -> Option<Self> {

@@ -21,12 +21,12 @@ pub(crate) async fn send(call: &Call, target: Target, body: ActionBody) -> Resul
 
 /// The same if nobody minds to wait for it.
 pub(crate) async fn send_now(
-    Call { api, account, .. }: &Call,
+    call: &Call,
     target: Target,
     body: ActionBody,
 ) -> Result<Option<String>, Answer> {
-    let outcome = api.act(account, Some(target), body).await;
-    if let Some(answer) = outcome::not_tried(account, "send", &outcome) {
+    let outcome = call.act(Some(target), body).await;
+    if let Some(answer) = outcome::not_tried(&call.account, "send", &outcome) {
         return Err(answer);
     }
     let code = match outcome.outcome {
@@ -46,13 +46,13 @@ pub(crate) fn is_async(params: &Params) -> bool {
     params.get("async").is_some_and(|value| value != "0")
 }
 
-fn send_later(Call { api, account, .. }: &Call, target: Target, body: ActionBody) -> Answer {
+fn send_later(Call { api, caller, account, .. }: &Call, target: Target, body: ActionBody) -> Answer {
     let Ok(room) = Arc::clone(&api.async_sends).try_acquire_owned() else {
         return Answer::Busy("too many asynchronous sends are under way".into());
     };
-    let (api, account) = (Arc::clone(api), Arc::clone(account));
+    let (api, account, by) = (Arc::clone(api), Arc::clone(account), caller.actor());
     tokio::spawn(async move {
-        let outcome = api.act(&account, Some(target), body).await;
+        let outcome = api.act(&account, Some(target), body, by).await;
         if outcome.outcome != Outcome::Done {
             tracing::warn!(account = %account.name(), code = outcome.code, text = outcome.text,
                 "asynchronous send failed");

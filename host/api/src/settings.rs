@@ -1,6 +1,12 @@
 //! What the operator can set for the API, with every limit and time that it has.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
+
+use mynah_model::names::AccountName;
+
+use crate::keys::Keys;
+use crate::openqq::Dialect;
 
 /// Settings of the API: the `[api]` table of the configuration, and `hosts` above it. Every field has a default.
 #[derive(Debug, Clone)]
@@ -8,11 +14,15 @@ pub struct ApiSettings {
     /// Names, without a port, that the `Host` header may carry besides loopback names and IP addresses.
     /// Any other name is refused: a page could make its own name point at this host (DNS rebinding).
     pub hosts: Vec<String>,
+    /// Who may call. Without any, whoever reaches the host may do everything.
+    pub keys: Keys,
     /// Origins (`https://panel.example`) whose pages may call `/openqq/*` and `/openwx/*`; `*` is every page.
     /// Empty by default: any page that a person visits could read their friends and speak for them.
     pub cors: Vec<String>,
     /// Whether `datatype=jsonp` is answered. Off by default, for the same reason.
     pub jsonp: bool,
+    /// The version of the Openqq API that an account is answered and reported in; v2 if it is not named.
+    pub dialects: BTreeMap<AccountName, Dialect>,
     /// What the `time` of shutup_group_member counts.
     pub shutup_time_unit: TimeUnit,
     /// How many events check_event keeps for each account, newest last; the original's
@@ -38,8 +48,10 @@ impl Default for ApiSettings {
     fn default() -> Self {
         Self {
             hosts: Vec::new(),
+            keys: Keys::default(),
             cors: Vec::new(),
             jsonp: false,
+            dialects: BTreeMap::new(),
             shutup_time_unit: TimeUnit::Second,
             check_event_list_max_size: 20,
             check_event_wait: Duration::from_secs(30),
@@ -50,6 +62,13 @@ impl Default for ApiSettings {
             async_sends: 256,
             consults: 256,
         }
+    }
+}
+
+impl ApiSettings {
+    /// The version of the Openqq API that an account is answered and reported in, unless a call asks for another.
+    pub fn dialect_of(&self, account: &AccountName) -> Dialect {
+        self.dialects.get(account).copied().unwrap_or_default()
     }
 }
 
@@ -91,3 +110,33 @@ pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// How long answers that are under way may take after the host was told to stop.
 pub(crate) const DRAIN: Duration = Duration::from_secs(5);
+
+/// The fewest characters of a secret: 16 random letters and digits cannot be guessed over a network.
+pub(crate) const SECRET_LEAST: usize = 16;
+
+/// The most characters of a secret, so that it fits a header.
+pub(crate) const SECRET_MOST: usize = 1024;
+
+/// The most seconds that a signature may hold: enough for clocks that differ, too little for a log that somebody
+/// reads later.
+pub(crate) const SIGNATURE_AHEAD: i64 = 900;
+
+/// The most connections of one listener. Further ones wait in the system's queue: a listener that is full must not
+/// take the files that the others and the store need, of which a process often has 1,024.
+pub(crate) const CONNECTIONS: usize = 800;
+
+/// How long a TLS handshake may take: two round trips over a bad line.
+pub(crate) const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+
+/// How long a connection may take to send the head of its next request, and so how long it may be idle. Long
+/// enough for programs that keep their connections, short enough that those who only hold them lose them.
+pub(crate) const HEAD_TIME: Duration = Duration::from_secs(30);
+
+/// The most calls with an `Idempotency-Key` that are remembered: a few megabytes.
+pub(crate) const IDEMPOTENT_CALLS: usize = 10_000;
+
+/// The most characters of an `Idempotency-Key`; a UUID has 36.
+pub(crate) const IDEMPOTENT_KEY: usize = 255;
+
+/// How long a call with an `Idempotency-Key` is remembered: longer than any program goes on trying.
+pub(crate) const IDEMPOTENT_TIME: Duration = Duration::from_secs(86_400);

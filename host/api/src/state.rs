@@ -10,6 +10,7 @@ use tokio::task::AbortHandle;
 
 use crate::check_event::{self, Mailboxes};
 use crate::feed::Feed;
+use crate::idempotency::Remembered;
 use crate::settings::ApiSettings;
 
 /// The state of the API.
@@ -22,6 +23,8 @@ pub(crate) struct Api {
     pub(crate) async_sends: Arc<Semaphore>,
     /// Room for `consult` calls that wait for a reply.
     pub(crate) consults: Arc<Semaphore>,
+    /// Sends that must not be repeated.
+    pub(crate) remembered: Arc<Remembered>,
     delivery: AbortHandle,
 }
 
@@ -34,6 +37,7 @@ impl Api {
         Arc::new(Self {
             async_sends: Arc::new(Semaphore::new(settings.async_sends)),
             consults: Arc::new(Semaphore::new(settings.consults)),
+            remembered: Arc::default(),
             host,
             settings,
             mailboxes,
@@ -41,15 +45,16 @@ impl Api {
         })
     }
 
-    /// Has the host do something for a caller. It is done to its end even if the caller goes away.
+    /// Has the host do something that `by` asks for. It is done to its end even if the caller goes away.
     pub(crate) async fn act(
         &self,
         account: &Arc<Account>,
         target: Option<Target>,
         body: ActionBody,
+        by: Actor,
     ) -> ActOutcome {
         let (host, account) = (self.host.clone(), Arc::clone(account));
-        let acting = tokio::spawn(async move { host.act(&account, target, body, Actor::Api).await });
+        let acting = tokio::spawn(async move { host.act(&account, target, body, by).await });
         acting.await.unwrap_or_else(|error| {
             let text = format!("the host gave up on it: {error}");
             ActOutcome::none(Outcome::Unknown, Code::HttpUnavailable.as_str(), text)

@@ -82,7 +82,7 @@ impl HostArgs {
     fn load(self) -> Result<Config, Failure> {
         let mut config = self.config.load()?;
         if !self.listen.is_empty() {
-            config.listen = self.listen;
+            config.listen = self.listen.into_iter().map(Into::into).collect();
         }
         if let Some(data_dir) = self.data_dir {
             config.data_dir = data_dir;
@@ -94,6 +94,8 @@ impl HostArgs {
 
 /// Does what the command line says.
 pub(crate) fn main() -> ExitCode {
+    // The one provider of cryptography, for whatever in this process speaks TLS; it is never set twice.
+    let _ = mynah_api::tls::install();
     let outcome = match Cli::parse().command {
         Command::Run(args) => args.load().and_then(run::main),
         Command::Dev(args) => args.load().and_then(dev::main),

@@ -6,6 +6,8 @@
 
 mod account;
 mod cidr;
+mod key;
+mod listen;
 mod problem;
 mod quantity;
 mod script;
@@ -24,6 +26,9 @@ use toml::de::DeTable;
 
 pub use account::{AccountConfig, ApiKind, LoginMode};
 pub use cidr::Cidr;
+pub use key::{KeyConfig, SecretMissing, SecretSource};
+pub(crate) use listen::parse_listen;
+pub use listen::{ListenConfig, TlsFiles};
 pub use problem::ConfigError;
 pub(crate) use problem::Problem;
 pub(crate) use script::IMPORTS;
@@ -44,7 +49,9 @@ pub struct Config {
     /// The file that it was read from; `None` if there was none and everything is as by default.
     pub file: Option<PathBuf>,
     /// Where the HTTP API listens. Never empty.
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<ListenConfig>,
+    /// Who may call the API; empty is whoever reaches it.
+    pub keys: Vec<KeyConfig>,
     /// Journal, state, outbox and cache.
     pub data_dir: PathBuf,
     /// Where the scripts' components lie, watched.
@@ -100,7 +107,8 @@ impl Config {
     pub fn in_folder(folder: &Path) -> Self {
         Self {
             file: None,
-            listen: vec![SocketAddr::from(([127, 0, 0, 1], 5000))],
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 5000)).into()],
+            keys: Vec::new(),
             data_dir: folder.join("data"),
             scripts_dir: folder.join("scripts.d"),
             allow_from: Vec::new(),
@@ -115,17 +123,19 @@ impl Config {
     fn read(mut top: Section<'_>, folder: &Path) -> Result<Self, Problem> {
         let default = Self::in_folder(folder);
         let path = |value: Value<'_>| read_path(&value, folder);
-        let listen =
-            top.read("listen", |value| value.one_or_more("an address, or a list of them", read_listen))?;
+        let listen = top.read("listen", |value| {
+            value.one_or_more("an address, or a list of them", |item| listen::read(&item, folder))
+        })?;
         if listen.as_ref().is_some_and(Vec::is_empty) {
             return Err(top.problem(format!("`listen` is empty: give one address, as \"{DEFAULT_LISTEN}\"")));
         }
         let hosts = top.read("hosts", |value| value.list("a list of host names", |item| read_host(&item)))?;
         let mut api = top.read("api", |value| read_api(&value))?.unwrap_or_default();
         api.hosts = hosts.unwrap_or_default();
-        let config = Self {
+        let mut config = Self {
             file: None,
             listen: listen.unwrap_or(default.listen),
+            keys: top.read("key", |value| key::read_all(&value, folder))?.unwrap_or_default(),
             data_dir: top.read("data_dir", path)?.unwrap_or(default.data_dir),
             scripts_dir: top.read("scripts_dir", path)?.unwrap_or(default.scripts_dir),
             allow_from: top
@@ -150,15 +160,20 @@ impl Config {
             scripts: top.read("script", |value| script::read_all(&value))?.unwrap_or_default(),
         };
         top.finish()?;
+        let dialects = config.accounts.iter().map(|account| (account.name.clone(), account.dialect));
+        config.api.dialects = dialects.collect();
         Ok(config)
     }
 
     /// Refuses to be reachable from elsewhere by everybody (design section 8). Asked after the command line had its say.
     pub fn check_exposure(&self) -> Result<(), Exposed> {
-        let open = self.listen.iter().find(|address| !address.ip().to_canonical().is_loopback());
-        match open {
-            Some(address) if self.allow_from.is_empty() => Err(Exposed(*address)),
-            _ => Ok(()),
+        if !self.keys.is_empty() || !self.allow_from.is_empty() {
+            return Ok(());
+        }
+        let mut addresses = self.listen.iter().map(|listener| listener.address);
+        match addresses.find(|address| !address.ip().to_canonical().is_loopback()) {
+            Some(address) => Err(Exposed(address)),
+            None => Ok(()),
         }
     }
 }
@@ -174,22 +189,6 @@ impl std::fmt::Display for Exposed {
 }
 
 impl std::error::Error for Exposed {}
-
-/// An address to listen on, as in the file and on the command line.
-pub(crate) fn parse_listen(text: &str) -> Result<SocketAddr, String> {
-    let numeric = match text.strip_prefix("localhost:") {
-        Some(port) => format!("127.0.0.1:{port}"),
-        None => text.to_owned(),
-    };
-    numeric.parse().map_err(|_| {
-        format!("write an IP address and a port, such as \"{DEFAULT_LISTEN}\" or \"[::1]:5000\"; port 0 is any free one")
-    })
-}
-
-fn read_listen(value: Value<'_>) -> Result<SocketAddr, Problem> {
-    let text = value.text("an address, such as \"127.0.0.1:5000\"")?;
-    parse_listen(text).map_err(|right| value.problem(format!("is not an address: {right}")))
-}
 
 fn read_path(value: &Value<'_>, folder: &Path) -> Result<PathBuf, Problem> {
     match value.text("a path")? {
@@ -267,10 +266,14 @@ mod tests {
         Config::parse(Path::new("etc/mynah.toml"), text).unwrap_or_else(|error| panic!("{error}"))
     }
 
+    fn addresses(config: &Config) -> Vec<String> {
+        config.listen.iter().map(|listener| listener.address.to_string()).collect()
+    }
+
     #[test]
     fn an_empty_file_is_the_defaults() {
         let config = parse("");
-        assert_eq!(config.listen, ["127.0.0.1:5000".parse().unwrap()]);
+        assert_eq!(addresses(&config), ["127.0.0.1:5000"]);
         assert_eq!(config.data_dir, Path::new("etc/data"));
         assert_eq!(config.accounts.iter().map(|account| account.name.as_str()).collect::<Vec<_>>(), ["sim"]);
         assert!(config.check_exposure().is_ok());
@@ -298,6 +301,7 @@ mod tests {
             name = "qq"
             network = "sim"
             api = "openqq"
+            dialect = "v1"
             roster = "people.json"
             seed = 7
             login = "qrcode"
@@ -320,13 +324,14 @@ mod tests {
             settings = { flood = "9 in 10s" }
             "#,
         );
-        assert_eq!(config.listen, ["127.0.0.1:80".parse().unwrap(), "[::1]:80".parse().unwrap()]);
+        assert_eq!(addresses(&config), ["127.0.0.1:80", "[::1]:80"]);
         assert_eq!(config.data_dir, Path::new("/var/lib/mynah"));
         assert_eq!(config.scripts_dir, Path::new("etc/rules"));
         assert_eq!(config.max_action_age, Duration::from_secs(600));
         assert_eq!(config.api.hosts, ["bot.example.net"]);
         assert!(config.api.jsonp && config.api.body_limit == 2 << 20);
         assert_eq!(config.accounts[0].roster.as_deref(), Some(Path::new("etc/people.json")));
+        assert_eq!(config.api.dialect_of(&config.accounts[0].name), mynah_api::openqq::Dialect::V1);
 
         let setup = &config.scripts["group-guard"];
         assert_eq!(setup.grants.mode, Mode::DryRun);
@@ -352,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn only_loopback_addresses_need_no_list_of_who_may() {
+    fn only_loopback_addresses_need_neither_a_key_nor_a_list_of_who_may() {
         for (listen, exposed) in [
             ("127.0.0.2:1", false),
             ("[::1]:1", false),
@@ -364,5 +369,7 @@ mod tests {
             assert_eq!(config.check_exposure().is_err(), exposed, "{listen}");
         }
         assert!(parse("listen = \"0.0.0.0:1\"\nallow_from = [\"10.0.0.0/8\"]").check_exposure().is_ok());
+        let key = "[[key]]\nname = \"a\"\nsecret = { env = \"A\" }";
+        assert!(parse(&format!("listen = \"0.0.0.0:1\"\n{key}")).check_exposure().is_ok());
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
+use mynah_api::{ApiSettings, Keys, Server, Tls};
 use mynah_engine::{Engine, EngineConfig};
 use mynah_model::clock::{Clock, SystemClock};
 use mynah_networks::sim::{Sim, SimConfig, builtin};
@@ -19,7 +20,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::allowed::Allowed;
-use crate::config::{AccountConfig, Config};
+use crate::config::{AccountConfig, Config, KeyConfig, ListenConfig, TlsFiles};
 use crate::exit::{Exit, Failure};
 use crate::{output, rules};
 
@@ -60,6 +61,8 @@ pub struct Running {
     pub host: Host,
     /// Where the API listens, with the ports that were given.
     pub addresses: Vec<SocketAddr>,
+    /// Whether each of them speaks TLS.
+    with_tls: Vec<bool>,
     stop: watch::Sender<bool>,
     servers: JoinSet<std::io::Result<()>>,
 }
@@ -68,10 +71,14 @@ impl Running {
     /// Starts everything that a configuration says. Nothing is left behind if that fails.
     ///
     /// # Errors
-    /// Exit code 2 for what the configuration says (a roster that cannot be read), 1 for what the machine says (a port
+    /// Exit code 2 for what the configuration says (a roster, a secret or a certificate that cannot be read), 1 for what the machine says (a port
     /// in use, a database of a newer version).
     pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
         config.check_exposure()?;
+        let keys = config.keys.iter().map(KeyConfig::open).collect::<Result<Vec<_>, _>>()?;
+        let keys = Keys::new(keys).map_err(Failure::usage)?;
+        let certificates = config.listen.iter().map(certificate).collect::<Result<Vec<_>, _>>()?;
+        warn_of_open_secrets(&config);
         // First what fails most, before anything is written.
         let listeners = listen(&config.listen).await?;
         let accounts = config
@@ -100,23 +107,25 @@ impl Running {
                 .await;
         let host = host.context("starting the host was cut short")?.map_err(anyhow::Error::from)?;
 
-        let router = mynah_api::router(host.clone(), config.api);
+        let router = mynah_api::router(host.clone(), ApiSettings { keys, ..config.api });
         let (stop, stopping) = watch::channel(false);
         let mut servers = JoinSet::new();
-        let mut addresses = Vec::new();
-        for listener in listeners {
+        let (mut addresses, mut with_tls) = (Vec::new(), Vec::new());
+        for ((listener, wanted), tls) in listeners.into_iter().zip(&config.listen).zip(certificates) {
             let address = listener.local_addr().context("a socket has no address")?;
-            tracing::info!("listening on http://{address}");
+            tracing::info!("listening on {}://{address}", scheme(tls.is_some()));
             addresses.push(address);
+            with_tls.push(tls.is_some());
             let mut stopping = stopping.clone();
             let shutdown = async move {
                 // An error is the end of the sender, which is an end too.
                 let _ = stopping.wait_for(|stop| *stop).await;
             };
             let listener = Allowed::new(listener, config.allow_from.clone());
-            servers.spawn(mynah_api::serve(listener, router.clone(), shutdown));
+            let server = Server::new(router.clone()).tls(tls).apis(wanted.apis);
+            servers.spawn(server.serve(listener, shutdown));
         }
-        Ok(Self { host, addresses, stop, servers })
+        Ok(Self { host, addresses, with_tls, stop, servers })
     }
 
     /// Where programs on this machine reach the API: `http://127.0.0.1:5000`.
@@ -125,7 +134,9 @@ impl Running {
             true => SocketAddr::from(([127, 0, 0, 1], address.port())),
             false => *address,
         };
-        self.addresses.first().map(local).map_or_else(String::new, |address| format!("http://{address}"))
+        let tls = self.with_tls.first().is_some_and(|tls| *tls);
+        let first = self.addresses.first().map(local);
+        first.map_or_else(String::new, |address| format!("{}://{address}", scheme(tls)))
     }
 
     /// Answers what is under way, handles what waits, and ends. What waits in the outbox is taken up by the next start.
@@ -140,9 +151,34 @@ impl Running {
     }
 }
 
-async fn listen(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, Failure> {
+fn scheme(tls: bool) -> &'static str {
+    if tls { "https" } else { "http" }
+}
+
+fn certificate(listener: &ListenConfig) -> Result<Option<Tls>, Failure> {
+    let load = |files: &TlsFiles| Tls::load(&files.certificate, &files.key);
+    listener.tls.as_ref().map(load).transpose().map_err(|error| {
+        let failure = Failure { exit: Exit::Usage, error: error.into(), hint: None };
+        failure.hint(format!(
+            "`tls` of the listener {} needs a certificate and its private key as PEM files that this user can read",
+            listener.address
+        ))
+    })
+}
+
+/// Whoever is on the way of a request without TLS reads the key in it.
+fn warn_of_open_secrets(config: &Config) {
+    let open = |listener: &&ListenConfig| {
+        listener.tls.is_none() && !listener.address.ip().to_canonical().is_loopback()
+    };
+    for listener in config.listen.iter().filter(open).filter(|_| !config.keys.is_empty()) {
+        tracing::warn!(address = %listener.address, "keys cross the network in the clear: add `tls`, or let callers sign");
+    }
+}
+
+async fn listen(wanted: &[ListenConfig]) -> Result<Vec<TcpListener>, Failure> {
     let mut listeners = Vec::new();
-    for address in addresses {
+    for ListenConfig { address, .. } in wanted {
         let listener = TcpListener::bind(address).await.map_err(|error| {
             let failure = Failure::failed(format!("cannot listen on {address}: {error}"));
             match error.kind() {

@@ -96,7 +96,7 @@ impl OutboxEntry {
             text,
             members,
             seconds,
-            by: act.by.to_string(),
+            by: act.by.without_key(),
             cause: act.cause.map(|seq| seq.0),
             reason: act.reason.clone(),
         }

@@ -15,7 +15,7 @@ use crate::tables::Tables;
 pub struct AuditEntry {
     /// By the host's clock.
     pub at: UnixMs,
-    /// Who: `script:NAME`, `api`, `webhook` (as an [`Actor`](mynah_model::action::Actor) reads), `operator`
+    /// Who: `script:NAME`, `api`, `api:KEY`, `webhook` (as an [`Actor`](mynah_model::action::Actor) reads), `operator`
     /// or `host`.
     pub actor: String,
     /// What, in a word: `refused`, `script-loaded`, `account-reset` ...

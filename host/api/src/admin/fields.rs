@@ -7,13 +7,14 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::{StatusCode, request};
 use mynah_model::refusal::{Code, Refusal};
 use mynah_networks::sim::Sim;
-use mynah_runtime::Account;
+use mynah_runtime::{Account, Host};
 use serde::de::{self, DeserializeOwned, Visitor};
 use serde::{Deserialize, Deserializer};
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::access::Caller;
 use crate::body;
 use crate::problem::Failure;
 use crate::state::Api;
@@ -42,16 +43,23 @@ impl FromRequestParts<Arc<Api>> for SimAccount {
             .map_err(|error| Failure::parameter(error.body_text()))?;
         match api.host.account(&name) {
             Some(account) => Ok(Self(account)),
-            None => {
-                let shown: String = name.chars().take(64).collect();
-                let known: Vec<String> =
-                    api.host.accounts().iter().map(|one| one.name().to_string()).collect();
-                let refusal = Refusal::new(Code::AccountUnknown, format!("there is no account `{shown}`"))
-                    .hint(format!("there is: {}", known.join(", ")));
-                Err(Failure::new(StatusCode::NOT_FOUND, refusal))
-            }
+            None => Err(account_unknown(&api.host, &Caller::of(&head.extensions), &name)),
         }
     }
+}
+
+/// The refusal of an account that there is not, or not for this caller.
+pub(crate) fn account_unknown(host: &Host, caller: &Caller, name: &str) -> Failure {
+    let shown: String = name.chars().take(64).collect();
+    let known: Vec<String> = host
+        .accounts()
+        .iter()
+        .filter(|account| caller.may_use(account.name()))
+        .map(|account| account.name().to_string())
+        .collect();
+    let refusal = Refusal::new(Code::AccountUnknown, format!("there is no account `{shown}`"))
+        .hint(format!("there is: {}", known.join(", ")));
+    Failure::new(StatusCode::NOT_FOUND, refusal)
 }
 
 /// The JSON object in the body of a request, whatever its Content-Type says: requests of pages have been refused

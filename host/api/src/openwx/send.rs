@@ -80,16 +80,20 @@ pub(super) fn sent(target: &Target, message_id: Option<&str>) -> serde_json::Map
 }
 
 /// Sends to every friend, so many at a time. The answer does not wait for the last one if that takes long.
-async fn broadcast(Call { api, account, params, .. }: &Call, roster: &Roster, body: ActionBody) -> Answer {
+async fn broadcast(
+    Call { api, caller, account, params, .. }: &Call,
+    roster: &Roster,
+    body: ActionBody,
+) -> Answer {
     let Ok(room) = Arc::clone(&api.async_sends).try_acquire_owned() else {
         return Answer::Busy("too many asynchronous sends are under way".into());
     };
     let friends: Vec<Target> = roster.friends.iter().map(|friend| targets::friend_chat(&friend.id)).collect();
-    let (api, account) = (Arc::clone(api), Arc::clone(account));
+    let (api, account, by) = (Arc::clone(api), Arc::clone(account), caller.actor());
     let sending = tokio::spawn(async move {
-        let (api, account, body) = (&api, &account, &body);
+        let (api, account, body, by) = (&api, &account, &body, &by);
         let send = |friend: Target| async move {
-            let outcome = api.act(account, Some(friend.clone()), body.clone()).await;
+            let outcome = api.act(account, Some(friend.clone()), body.clone(), by.clone()).await;
             if outcome.outcome != Outcome::Done {
                 tracing::warn!(account = %account.name(), friend = friend.id, code = outcome.code,
                     text = outcome.text, "one message of a send to all friends failed");

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use mynah_api::openqq::Dialect;
 use mynah_model::names::AccountName;
 
 use super::problem::Problem;
@@ -20,6 +21,8 @@ pub struct AccountConfig {
     pub name: AccountName,
     /// Which API it is served through.
     pub api: ApiKind,
+    /// In which version of the Openqq API it is answered and reported.
+    pub dialect: Dialect,
     /// Who is on the network: a JSON file in the API's own shape. `None` is the built-in one of the account's API.
     pub roster: Option<PathBuf>,
     /// One seed is one history.
@@ -31,7 +34,8 @@ pub struct AccountConfig {
 impl AccountConfig {
     /// An account with nothing but a name: on the built-in network, logged in at once.
     pub(super) fn named(name: AccountName) -> Self {
-        Self { name, api: ApiKind::Openqq, roster: None, seed: 1, login: LoginMode::Immediate }
+        let dialect = Dialect::default();
+        Self { name, api: ApiKind::Openqq, dialect, roster: None, seed: 1, login: LoginMode::Immediate }
     }
 }
 
@@ -68,6 +72,12 @@ fn read(value: &Value<'_>, folder: &Path) -> Result<AccountConfig, Problem> {
     })?;
     let api = section
         .read("api", |value| value.choice(&[("openqq", ApiKind::Openqq), ("openwx", ApiKind::Openwx)]))?;
+    let dialect = section.read("dialect", |value| {
+        value.choice(&[("v1", Dialect::V1), ("v2", Dialect::V2)]).map(|dialect| (value, dialect))
+    })?;
+    if let (Some((value, _)), Some(ApiKind::Openwx)) = (&dialect, api) {
+        return Err(value.problem("is for accounts with `api = \"openqq\"`: Openwx has one version"));
+    }
     let roster = section.read("roster", |value| super::read_path(&value, folder))?;
     let seed = section.read("seed", |value| value.integer(0..=i64::MAX as u64))?;
     let login = section.read("login", |value| {
@@ -78,6 +88,7 @@ fn read(value: &Value<'_>, folder: &Path) -> Result<AccountConfig, Problem> {
     let mut account = AccountConfig::named(name);
     account.roster = roster;
     account.api = api.unwrap_or(account.api);
+    account.dialect = dialect.map_or(account.dialect, |(_, dialect)| dialect);
     account.seed = seed.unwrap_or(account.seed);
     account.login = login.unwrap_or(account.login);
     Ok(account)

@@ -35,7 +35,7 @@ pub struct ConfigError {
     pub place: Option<(usize, usize)>,
     /// What was wrong.
     pub message: String,
-    /// The line of the file that it is about.
+    /// The line of the file that it is about, unless it has to do with a secret.
     pub line: Option<String>,
     /// What would be right, if the message does not say so.
     pub hint: Option<String>,
@@ -52,12 +52,15 @@ impl ConfigError {
         let before = text.get(..problem.span.start).unwrap_or(text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let line = before.matches('\n').count() + 1;
+        // A secret in the file is not shown to whoever reads the error.
+        let shown = text.get(line_start..).and_then(|rest| rest.lines().next());
+        let shown = shown.filter(|line| !line.to_ascii_lowercase().contains("secret"));
         let column = text.get(line_start..before.len()).map_or(0, |cut| cut.chars().count()) + 1;
         Self {
             file: file.into(),
             place: Some((line, column)),
             message: problem.message,
-            line: text.get(line_start..).and_then(|rest| rest.lines().next()).map(str::to_owned),
+            line: shown.map(str::to_owned),
             hint: problem.hint,
         }
     }

@@ -38,12 +38,13 @@ pub struct Server {
     router: Router,
     apis: Scopes,
     tls: Option<Tls>,
+    connections: usize,
 }
 
 impl Server {
     /// Every part of the API, without TLS.
     pub fn new(router: Router) -> Self {
-        Self { router, apis: Scopes::all(), tls: None }
+        Self { router, apis: Scopes::all(), tls: None, connections: CONNECTIONS }
     }
 
     /// With TLS, if there is a certificate.
@@ -60,6 +61,13 @@ impl Server {
         self
     }
 
+    /// So many connections at once; further ones wait.
+    #[must_use]
+    pub fn connections(mut self, most: usize) -> Self {
+        self.connections = most;
+        self
+    }
+
     /// Serves until `shutdown` resolves: then no new connection is taken, answers that wait for something end, and
     /// the others have a few seconds.
     pub async fn serve(
@@ -69,7 +77,7 @@ impl Server {
     ) -> io::Result<()> {
         let (close, closing) = Closing::channel();
         let router = self.router.layer(Extension(closing.clone())).layer(Extension(self.apis));
-        let room = Arc::new(Semaphore::new(CONNECTIONS));
+        let room = Arc::new(Semaphore::new(self.connections));
         let mut connections = JoinSet::new();
         let mut shutdown = pin!(shutdown);
         loop {

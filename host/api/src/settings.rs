@@ -38,6 +38,8 @@ pub struct ApiSettings {
     pub body_limit: usize,
     /// How long a request's body may take to arrive; 408 after it.
     pub body_time: Duration,
+    /// How many connections one listener serves at once; further ones wait.
+    pub connections: usize,
     /// How many `async` sends may be under way at once; 503 above it.
     pub async_sends: usize,
     /// How many `consult` calls may wait for their answer at once; 503 above it. Each of them looks at every event.
@@ -59,6 +61,7 @@ impl Default for ApiSettings {
             busy_after: Duration::from_secs(1),
             body_limit: 1 << 20,
             body_time: Duration::from_secs(30),
+            connections: CONNECTIONS,
             async_sends: 256,
             consults: 256,
         }

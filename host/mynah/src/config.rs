@@ -240,6 +240,9 @@ fn read_api(value: &Value<'_>) -> Result<ApiSettings, Problem> {
         api.body_limit =
             usize::try_from(bytes).map_err(|_| value.problem("is more than this machine can hold"))?;
     }
+    if let Some(value) = section.take("connections") {
+        api.connections = value.integer(1..=100_000)?;
+    }
     section.finish()?;
     Ok(api)
 }

@@ -107,6 +107,7 @@ impl Running {
                 .await;
         let host = host.context("starting the host was cut short")?.map_err(anyhow::Error::from)?;
 
+        let connections = config.api.connections;
         let router = mynah_api::router(host.clone(), ApiSettings { keys, ..config.api });
         let (stop, stopping) = watch::channel(false);
         let mut servers = JoinSet::new();
@@ -122,7 +123,7 @@ impl Running {
                 let _ = stopping.wait_for(|stop| *stop).await;
             };
             let listener = Allowed::new(listener, config.allow_from.clone());
-            let server = Server::new(router.clone()).tls(tls).apis(wanted.apis);
+            let server = Server::new(router.clone()).tls(tls).apis(wanted.apis).connections(connections);
             servers.spawn(server.serve(listener, shutdown));
         }
         Ok(Self { host, addresses, with_tls, stop, servers })

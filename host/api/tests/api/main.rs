@@ -6,7 +6,11 @@
 //! - `openqq`, `openwx`, `openwx_talk`: what the samples do not say
 //! - `check_event`: long polling
 //! - `admin`: the administration
+//! - `keys`: who may call; `idempotency`: sends that are repeated
+//! - `dialect`: answers and reports in v1
+//! - `documents`: what `docs/openqq.md` says, held against the API
 //! - `hostile`: requests that are wrong on purpose
+//! - `connections`: what a peer may hold of a listener, and TLS
 //! - `socket`: what only a connection shows
 
 #[cfg(test)]
@@ -14,7 +18,17 @@ mod admin;
 #[cfg(test)]
 mod check_event;
 #[cfg(test)]
+mod connections;
+#[cfg(test)]
+mod dialect;
+#[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod hostile;
+#[cfg(test)]
+mod idempotency;
+#[cfg(test)]
+mod keys;
 #[cfg(test)]
 mod openqq;
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! - `invariants`: those of `ARCHITECTURE.md`, one test each
 //! - `cases`: what people do and what comes of it, as data in `tests/cases`
 //! - `hostile`, `kill`, `loops`, `reload`, `timers`: what holds under attack, SIGKILL, endless answers, new releases, restarts
+//! - `keys`: keys and certificates, from `mynah.toml` to who is served
 //! - `cli`, `dev`, `new_script`: the `mynah` command
 //! - `support`: hosts, commands and guests for all of these; the guests' sources lie in `tests/guests`
 
@@ -18,6 +19,7 @@ mod dev;
 mod full_disk;
 mod hostile;
 mod invariants;
+mod keys;
 mod kill;
 mod loops;
 mod moderation;

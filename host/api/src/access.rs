@@ -107,7 +107,7 @@ pub(crate) enum Denied {
     #[error("md5 signatures are for send_* alone")]
     LegacyCall,
     /// The original's signature on a call that it does not cover.
-    #[error("the parameter is not covered by an md5 signature: {0}")]
+    #[error("the parameter is not covered by an md5 signature: {0:?}")]
     LegacyParameter(String),
     /// The key is not for this part of the API.
     #[error("the key is not for `{}`", .0.as_str())]

@@ -21,7 +21,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::keys::Scopes;
-use crate::settings::{CONNECTIONS, DRAIN, HEAD_TIME};
+use crate::settings::{CONNECTIONS, DRAIN, HEAD_SIZE, HEAD_TIME};
 use crate::tls::Tls;
 
 /// Serves every part of the API without TLS, see [`Server::serve`].
@@ -139,6 +139,7 @@ async fn answer(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
+        .max_buf_size(HEAD_SIZE)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
         .with_upgrades();
     let mut connection = pin!(connection);

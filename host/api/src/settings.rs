@@ -143,3 +143,6 @@ pub(crate) const IDEMPOTENT_KEY: usize = 255;
 
 /// How long a call with an `Idempotency-Key` is remembered: longer than any program goes on trying.
 pub(crate) const IDEMPOTENT_TIME: Duration = Duration::from_secs(86_400);
+
+/// The most bytes of a request's head: a GET may carry as long a message as there is, escaped.
+pub(crate) const HEAD_SIZE: usize = 128 << 10;

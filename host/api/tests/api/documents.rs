@@ -5,13 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use mynah_api::ApiSettings;
 use mynah_api::objects::{Field, JsonType};
 use mynah_api::openqq::dialect::V1;
 use mynah_api::openqq::{endpoints, objects::OBJECTS};
+use mynah_api::{ApiSettings, Key, Keys, Scopes, Secret};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::process::Command;
+use tokio::sync::oneshot;
 
-use crate::stage::Stage;
+use crate::stage::{PATIENCE, Stage};
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -222,5 +225,38 @@ async fn what_is_answered_is_what_the_tables_say_in_v1_and_v2() {
     let stopping = stage.get("/openqq/stop_client").await.json();
     Described::new(0).check("stopping", &stopping);
     Described::new(2).check("stopping", &stopping);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_python_of_the_document_signs_a_call_that_is_served() {
+    const SECRET: &str = "0123456789abcdef";
+    let key = Key {
+        name: "bot".parse().unwrap(),
+        secret: Secret::new(SECRET).unwrap(),
+        scopes: Scopes::of_callers(),
+        accounts: None,
+        legacy_signature: false,
+    };
+    let keys = Keys::new(vec![key]).unwrap();
+    let stage = Stage::new(ApiSettings { keys, ..ApiSettings::default() }).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = format!("http://{}", listener.local_addr().unwrap());
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = tokio::spawn(mynah_api::serve(listener, stage.router.clone(), async move {
+        let _ = stopped.await;
+    }));
+    let text = document("openqq.md");
+    let program = text.split("```python\n").nth(1).unwrap().split("```").next().unwrap();
+    let program =
+        program.replace("http://127.0.0.1:5000", &host).replace("the secret of the key bot", SECRET);
+    let python = Command::new("python3").arg("-c").arg(program).env("PYTHONIOENCODING", "utf-8").output();
+    let output = tokio::time::timeout(PATIENCE, python).await.unwrap().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("发送成功"), "{said} {}", String::from_utf8_lossy(&output.stderr));
+    let outbox = stage.host.outbox(&stage.account()).await.unwrap();
+    assert_eq!(outbox.iter().map(|deed| deed.text.as_deref()).collect::<Vec<_>>(), [Some("你好")]);
+    stop.send(()).unwrap();
+    server.await.unwrap().unwrap();
     stage.end().await;
 }

@@ -184,6 +184,7 @@ mod tests {
         let fields = object.fields.iter().map(|field| match field.json {
             JsonType::Text => format!("`{}` text", field.name),
             JsonType::Number => format!("`{}` number", field.name),
+            JsonType::TextOrNull => format!("`{}` text or null", field.name),
             JsonType::List(of) => format!("`{}` list of {}", field.name, of.name),
         });
         format!("| {} | {} |", object.name, fields.collect::<Vec<_>>().join(", "))

@@ -13,13 +13,14 @@ use mynah_engine::{Engine, EngineConfig};
 use mynah_model::clock::{Clock, SystemClock};
 use mynah_model::event::AccountState;
 use mynah_networks::sim::{Sim, SimConfig};
+use mynah_runtime::scheduler::threads_for;
 use mynah_runtime::{AccountSetup, ApiKind, Host, HostConfig};
 use mynah_store::{AuditFilter, Store};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::stage::{PATIENCE, Stage, request, roster};
+use crate::stage::{ACCOUNT, PATIENCE, Stage, request, roster};
 
 /// Every key of the host.
 const BOSS: &str = "boss-0123456789abcdef";
@@ -66,11 +67,15 @@ impl Guarded {
         let account = |name: &str| AccountSetup {
             name: name.parse().unwrap(),
             api: ApiKind::Openqq,
-            network: Sim::new(SimConfig { roster: roster(), ..SimConfig::default() }, clock.clone()),
+            network: Sim::new(
+                SimConfig { roster: roster("roster_qq.json"), ..SimConfig::default() },
+                clock.clone(),
+            ),
         };
         let accounts = vec![account("qq"), account("other")];
         let config = HostConfig { workers: Some(2), accounts, ..HostConfig::default() };
-        let engine = Engine::new(EngineConfig { workers: 2, ..EngineConfig::default() }).unwrap();
+        let engine =
+            Engine::new(EngineConfig { workers: threads_for(2), ..EngineConfig::default() }).unwrap();
         let (store, recovery) = Store::open_in_memory().unwrap();
         let host = Host::start(config, engine, store.clone(), recovery, clock).unwrap();
         let router = mynah_api::router(host.clone(), settings);
@@ -79,7 +84,7 @@ impl Guarded {
             let running = states.wait_for(|state| *state == AccountState::Running);
             tokio::time::timeout(PATIENCE, running).await.unwrap().unwrap();
         }
-        Self { stage: Stage { host, router }, store }
+        Self { stage: Stage { name: ACCOUNT, host, router }, store }
     }
 
     /// Gets a path with the secret of a key.

@@ -31,7 +31,7 @@ pub(crate) const WX_ACCOUNT: &str = "wx";
 
 /// A running host and its router.
 pub(crate) struct Stage {
-    name: &'static str,
+    pub(crate) name: &'static str,
     pub(crate) host: Host,
     pub(crate) router: Router,
 }

@@ -5,6 +5,7 @@
 //! - `invariants`: those of `ARCHITECTURE.md`, one test each
 //! - `cases`: what people do and what comes of it, as data in `tests/cases`
 //! - `hostile`, `kill`, `loops`, `reload`, `timers`: what holds under attack, SIGKILL, endless answers, new releases, restarts
+//! - `controller`: accounts that are logged in and stopped while `mynah run` serves them
 //! - `keys`: keys and certificates, from `mynah.toml` to who is served
 //! - `cli`, `dev`, `new_script`: the `mynah` command
 //! - `support`: hosts, commands and guests for all of these; the guests' sources lie in `tests/guests`
@@ -15,6 +16,7 @@ mod support;
 
 mod cases;
 mod cli;
+mod controller;
 mod dev;
 mod full_disk;
 mod hostile;

@@ -46,11 +46,14 @@ pub(crate) use fields::account_unknown;
         health::readyz,
         scripts::list,
         accounts::list,
+        accounts::start,
+        accounts::stop,
         events::stream,
         sim::say,
         sim::join,
         sim::leave,
         sim::scan,
+        sim::confirm,
         sim::reset,
         sim::outbox,
     ),
@@ -72,11 +75,14 @@ pub(crate) fn router() -> Router<Arc<Api>> {
         .route("/api/v1/openapi.json", get(document))
         .route("/api/v1/scripts", get(scripts::list))
         .route("/api/v1/accounts", get(accounts::list))
+        .route("/api/v1/accounts/{name}/start", post(accounts::start))
+        .route("/api/v1/accounts/{name}/stop", post(accounts::stop))
         .route("/api/v1/events", get(events::stream))
         .route("/api/v1/accounts/{name}/sim/say", post(sim::say))
         .route("/api/v1/accounts/{name}/sim/join", post(sim::join))
         .route("/api/v1/accounts/{name}/sim/leave", post(sim::leave))
         .route("/api/v1/accounts/{name}/sim/scan", post(sim::scan))
+        .route("/api/v1/accounts/{name}/sim/confirm", post(sim::confirm))
         .route("/api/v1/accounts/{name}/sim/reset", post(sim::reset))
         .route("/api/v1/accounts/{name}/sim/outbox", get(sim::outbox))
 }

@@ -20,6 +20,8 @@ pub(crate) enum Answer {
     Busy(String),
     /// The body could not be read. This HTTP status and why.
     Unread(StatusCode, String),
+    /// An image, of this type; it is not to be kept.
+    Picture { kind: &'static str, bytes: Vec<u8> },
     /// Events that return to their queue unless they are read to the end.
     Events(Batch),
 }
@@ -61,6 +63,10 @@ impl Answer {
             Self::Unread(status, why) => {
                 let value = json!({ "code": status.as_u16(), "status": why });
                 (status, Body::from(wrapping.wrap(value.to_string())))
+            }
+            Self::Picture { kind, bytes } => {
+                let headers = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")];
+                return (headers, bytes).into_response();
             }
             Self::Events(batch) => {
                 let text = wrapping.wrap(batch.json());

@@ -18,6 +18,7 @@ use mynah_runtime::{Account, ActOutcome, ApiKind, Host};
 use crate::access::{self, Caller, Denied};
 use crate::answer::{Answer, auth_failure, not_found};
 use crate::client;
+use crate::controller::Control;
 use crate::idempotency::{self, Name};
 use crate::jsonp::Wrapping;
 use crate::keys::Scope;
@@ -68,15 +69,23 @@ pub(crate) fn router<E: Endpoint>() -> Router<Arc<Api>> {
     paths.iter().fold(Router::new(), |router, path| router.route(path, any(serve::<E>)))
 }
 
+/// What a path is for: the controller's endpoints are the same under every prefix.
+enum Called<E> {
+    Controller(Control),
+    Endpoint(E),
+}
+
 /// The endpoint of a path, `/openqq/get_user_info`.
-fn at<E: Endpoint>(path: &str) -> Option<E> {
-    E::named(path.strip_prefix(E::PREFIX)?.strip_prefix('/')?)
+fn at<E: Endpoint>(path: &str) -> Option<Called<E>> {
+    let name = path.strip_prefix(E::PREFIX)?.strip_prefix('/')?;
+    let control = Control::named(name).map(Called::Controller);
+    control.or_else(|| E::named(name).map(Called::Endpoint))
 }
 
 /// Serves a call.
 async fn serve<E: Endpoint>(State(api): State<Arc<Api>>, request: Request) -> Response {
     let is_call = matches!(*request.method(), Method::GET | Method::POST);
-    let (true, Some(endpoint)) = (is_call, at::<E>(request.uri().path())) else {
+    let (true, Some(called)) = (is_call, at::<E>(request.uri().path())) else {
         return not_found().await;
     };
     let closing = Closing::of(&request);
@@ -109,7 +118,15 @@ async fn serve<E: Endpoint>(State(api): State<Arc<Api>>, request: Request) -> Re
         Ok(wrapping) => wrapping,
         Err(why) => return Answer::error(400, why).into_response(&Wrapping::Json),
     };
-    let Some(account) = choose_account(&api.host, E::API, &params, &caller) else {
+    let chosen = choose_account(&api.host, E::API, &params, &caller);
+    let endpoint = match called {
+        Called::Endpoint(endpoint) => endpoint,
+        Called::Controller(control) => {
+            let answer = control.answer(&api.host, E::API, &params, &caller, chosen).await;
+            return answer.into_response(&wrapping);
+        }
+    };
+    let Some(account) = chosen else {
         return Answer::error(100, "client not found").into_response(&wrapping);
     };
     // Before the account's state: what was sent stays sent when the account has stopped.

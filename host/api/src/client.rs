@@ -1,4 +1,4 @@
-//! get_client_info and stop_client: the account as a running program.
+//! get_client_info, stop_client and relogin: one account as a running program.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,23 +29,34 @@ pub(crate) fn info(account: &Account) -> Answer {
     }))
 }
 
-/// Stops the account for good, a little later, so that the answer has left.
-pub(crate) fn stop(host: &Host, account: &Arc<Account>, delay: Duration) -> Answer {
-    let (starttime, runtime) = times(account);
-    let pid = std::process::id();
+/// Stops the account for good, a little later, so that the answer has left. That it is to stop outlives the host from
+/// the answer on.
+pub(crate) async fn stop(host: &Host, account: &Arc<Account>, delay: Duration) -> Answer {
     tracing::info!(account = %account.name(), "stop_client was called");
-    let (host, stopped) = (host.clone(), Arc::clone(account));
-    tokio::spawn(async move {
-        tokio::time::sleep(delay).await;
-        if let Err(error) = host.stop_account(&stopped).await {
-            tracing::error!(account = %stopped.name(), %error, "the account could not be stopped");
-        }
-    });
+    match host.stop_account_later(account, delay).await {
+        Ok(()) => announced(account, &format!("will stop in {} seconds", delay.as_secs())),
+        Err(error) => Answer::Busy(error.to_string()),
+    }
+}
+
+/// Logs the account in again as for the first time, a little later, so that the answer has left.
+pub(crate) fn relogin(host: &Host, account: &Arc<Account>, delay: Duration) -> Answer {
+    tracing::info!(account = %account.name(), "relogin was called");
+    host.relogin_later(account, delay);
+    announced(account, &format!("will relogin in {} seconds", delay.as_secs()))
+}
+
+/// What is going to happen to an account.
+fn announced(account: &Account, what: &str) -> Answer {
+    let (starttime, runtime) = times(account);
+    let state = account.client_state();
     Answer::Json(json!({
         "code": 0,
-        "status": format!("success, client({pid}) will stop in {} seconds", delay.as_secs()),
-        "account": account.name().as_str(),
-        "pid": pid,
+        "status": format!("success, client({}) {what}", state.pid),
+        "account": state.account,
+        "client": state.account,
+        "pid": state.pid,
+        "port": state.port,
         "starttime": starttime,
         "runtime": runtime,
     }))

@@ -18,7 +18,8 @@
 //! - `sending`, `outcome`: having the host do something, and what became of it in the APIs' words
 //! - `idempotency`: sends that are repeated are sent once
 //! - `check_event`: events by long polling
-//! - `client`: get_client_info, stop_client: the account as a running program
+//! - `client`: get_client_info, stop_client, relogin: the account as a running program
+//! - `controller`: start_client, check_client, get_qrcode: several accounts in one host
 //! - `report`: events in the shape of the API that their account is served through
 //! - [`openqq`]: the paths under `/openqq`
 //! - [`openwx`]: the paths under `/openwx`
@@ -43,6 +44,7 @@ mod body;
 mod call;
 mod check_event;
 mod client;
+mod controller;
 mod feed;
 mod guard;
 mod idempotency;

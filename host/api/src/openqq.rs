@@ -131,8 +131,8 @@ impl call::Endpoint for Endpoint {
             Self::KickGroupMember => moderate::moderate(&call, moderate::kick(&roster, params)).await,
             Self::CheckEvent => check_event::answer(call).await,
             Self::GetClientInfo => client::info(account),
-            Self::StopClient => client::stop(&api.host, account, api.settings.stop_delay),
-            Self::Relogin => Answer::unsupported(account, "relogin"),
+            Self::StopClient => client::stop(&api.host, account, api.settings.stop_delay).await,
+            Self::Relogin => client::relogin(&api.host, account, api.settings.stop_delay),
         };
         dialect.answer(self.shape(), answer)
     }

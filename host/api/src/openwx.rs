@@ -116,7 +116,9 @@ impl call::Endpoint for Endpoint {
             Self::AcceptFriendRequest => contacts::accept_friend_request(&call).await,
             Self::CheckEvent => check_event::answer(call).await,
             Self::GetClientInfo => client::info(&call.account),
-            Self::StopClient => client::stop(&call.api.host, &call.account, call.api.settings.stop_delay),
+            Self::StopClient => {
+                client::stop(&call.api.host, &call.account, call.api.settings.stop_delay).await
+            }
         }
     }
 }

@@ -30,7 +30,7 @@ pub struct ApiSettings {
     pub check_event_list_max_size: usize,
     /// How long check_event waits for an event before it answers `[]`.
     pub check_event_wait: Duration,
-    /// How long after its answer stop_client acts, so that the answer has left.
+    /// How long after their answers stop_client and relogin act, so that the answer has left.
     pub stop_delay: Duration,
     /// How long a call waits for room in a chat's queue before it is answered busy (503).
     pub busy_after: Duration,

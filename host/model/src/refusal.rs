@@ -43,6 +43,8 @@ codes! {
     ChatUnknown = "chat.unknown", "The account knows no such chat.";
     AccountUnknown = "account.unknown", "The host has no account of this name.";
     AccountNotRunning = "account.not-running", "The account is not logged in and working; look at `/api/v1/accounts`.";
+    AccountLimit = "account.limit", "As many accounts run as `max_clients` in mynah.toml allows, or there are as many as one host takes. Stop one, or raise `max_clients`.";
+    AccountNotStarted = "account.not-started", "The account could not be started; the text says what stood against it, for example another host that runs it.";
     OutboxFull = "outbox.full", "So many actions of this account wait to be delivered that no more are taken. The network is slow or gone.";
     Unsupported = "unsupported", "The network of this account, or this version of the host, has no such action.";
     NetworkRefused = "network.refused", "The network did not do it; its own words follow.";

@@ -56,6 +56,12 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Where the scripts' components lie, watched.
     pub scripts_dir: PathBuf,
+    /// Where each account's files lie, named as the originals'. `None` is `tmp` in the data folder.
+    pub tmpdir: Option<PathBuf>,
+    /// How many accounts may run at a time.
+    pub max_clients: usize,
+    /// Whether the host ends when the last account that ran has stopped.
+    pub exit_with_last_account: bool,
     /// From where the API may be called; empty is from anywhere that reaches it.
     pub allow_from: Vec<Cidr>,
     /// What a commit survives.
@@ -111,6 +117,9 @@ impl Config {
             keys: Vec::new(),
             data_dir: folder.join("data"),
             scripts_dir: folder.join("scripts.d"),
+            tmpdir: None,
+            max_clients: mynah_runtime::limits::MAX_CLIENTS,
+            exit_with_last_account: false,
             allow_from: Vec::new(),
             durability: Durability::Process,
             max_action_age: mynah_runtime::limits::MAX_ACTION_AGE,
@@ -132,12 +141,20 @@ impl Config {
         let hosts = top.read("hosts", |value| value.list("a list of host names", |item| read_host(&item)))?;
         let mut api = top.read("api", |value| read_api(&value))?.unwrap_or_default();
         api.hosts = hosts.unwrap_or_default();
+        let max_clients =
+            top.read("max_clients", |value| value.integer(1..=mynah_runtime::limits::KNOWN_ACCOUNTS))?;
+        let max_clients = max_clients.unwrap_or(default.max_clients);
         let mut config = Self {
             file: None,
             listen: listen.unwrap_or(default.listen),
             keys: top.read("key", |value| key::read_all(&value, folder))?.unwrap_or_default(),
             data_dir: top.read("data_dir", path)?.unwrap_or(default.data_dir),
             scripts_dir: top.read("scripts_dir", path)?.unwrap_or(default.scripts_dir),
+            tmpdir: top.read("tmpdir", path)?,
+            max_clients,
+            exit_with_last_account: top
+                .read("exit_with_last_account", |value| value.boolean())?
+                .unwrap_or(default.exit_with_last_account),
             allow_from: top
                 .read("allow_from", |value| {
                     value.list("a list of addresses", |item| {
@@ -155,7 +172,16 @@ impl Config {
                 .unwrap_or(default.max_action_age),
             api,
             accounts: top
-                .read("account", |value| account::read_all(&value, folder))?
+                .read("account", |value| {
+                    let accounts = account::read_all(&value, folder)?;
+                    if accounts.len() > max_clients {
+                        let count = accounts.len();
+                        return Err(value.problem(format!(
+                            "names {count} accounts and `max_clients` is {max_clients}: raise it or name fewer"
+                        )));
+                    }
+                    Ok(accounts)
+                })?
                 .unwrap_or(default.accounts),
             scripts: top.read("script", |value| script::read_all(&value))?.unwrap_or_default(),
         };
@@ -289,6 +315,9 @@ mod tests {
             listen = ["localhost:80", "[::1]:80"]
             data_dir = "/var/lib/mynah"
             scripts_dir = "rules"
+            tmpdir = "files"
+            max_clients = 3
+            exit_with_last_account = true
             allow_from = ["10.0.0.0/8"]
             hosts = ["Bot.Example.NET"]
             durability = "power"
@@ -331,6 +360,8 @@ mod tests {
         assert_eq!(config.data_dir, Path::new("/var/lib/mynah"));
         assert_eq!(config.scripts_dir, Path::new("etc/rules"));
         assert_eq!(config.max_action_age, Duration::from_secs(600));
+        assert_eq!(config.tmpdir.as_deref(), Some(Path::new("etc/files")));
+        assert_eq!((config.max_clients, config.exit_with_last_account), (3, true));
         assert_eq!(config.api.hosts, ["bot.example.net"]);
         assert!(config.api.jsonp && config.api.body_limit == 2 << 20);
         assert_eq!(config.accounts[0].roster.as_deref(), Some(Path::new("etc/people.json")));
@@ -346,6 +377,19 @@ mod tests {
         assert_eq!(setup.settings["since"], json!("1979-05-27"));
         let layers: Vec<_> = setup.chat_settings.iter().map(|(pattern, _)| pattern.to_string()).collect();
         assert_eq!(layers, ["qq/*/*", "qq/group/778899"], "the widest comes first");
+    }
+
+    #[test]
+    fn no_more_accounts_can_be_named_than_may_run() {
+        let two = "max_clients = 1\n[[account]]\nname = \"a\"\n[[account]]\nname = \"b\"";
+        let error = Config::parse(Path::new("mynah.toml"), two).unwrap_err().to_string();
+        assert!(error.contains("names 2 accounts and `max_clients` is 1"), "{error}");
+        for wrong in ["max_clients = 0", "max_clients = 1001", "exit_with_last_account = 1", "tmpdir = \"\""]
+        {
+            assert!(Config::parse(Path::new("mynah.toml"), wrong).is_err(), "{wrong}");
+        }
+        let error = Config::parse(Path::new("mynah.toml"), "max_client = 1").unwrap_err().to_string();
+        assert!(error.contains("did you mean `max_clients`?"), "{error}");
     }
 
     #[test]

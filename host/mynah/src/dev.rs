@@ -36,6 +36,7 @@ pub(crate) fn main(config: Config) -> Result<(), Failure> {
         tokio::select! {
             result = talk => result?,
             result = run::signal() => result?,
+            () = running.over() => {}
         }
         tracing::info!("stopping");
         running.stop().await;

@@ -13,7 +13,7 @@ use mynah_networks::sim::{Sim, SimConfig, builtin};
 use mynah_networks::{Network, roster_file};
 use mynah_runtime::host::default_workers;
 use mynah_runtime::scheduler::threads_for;
-use mynah_runtime::{AccountSetup, ApiKind, Host, HostConfig, ScriptSources};
+use mynah_runtime::{AccountSetup, ApiKind, ClientFolder, Clients, Host, HostConfig, ScriptSources};
 use mynah_store::{Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -27,12 +27,18 @@ use crate::{output, rules};
 /// The journal's file in the data folder.
 const DATABASE: &str = "mynah.db";
 
+/// The accounts' files in the data folder, if `tmpdir` says nothing else.
+const TMPDIR: &str = "tmp";
+
 /// Runs until it is told to stop.
 pub(crate) fn main(config: Config) -> Result<(), Failure> {
     output::log_to_stderr("info");
     tokio_runtime()?.block_on(async {
         let running = Running::start(config, Arc::new(SystemClock)).await?;
-        signal().await?;
+        tokio::select! {
+            told = signal() => told?,
+            () = running.over() => {}
+        }
         tracing::info!("stopping");
         running.stop().await;
         Ok(())
@@ -63,6 +69,7 @@ pub struct Running {
     pub addresses: Vec<SocketAddr>,
     /// Whether each of them speaks TLS.
     with_tls: Vec<bool>,
+    exit_with_last_account: bool,
     stop: watch::Sender<bool>,
     servers: JoinSet<std::io::Result<()>>,
 }
@@ -87,9 +94,10 @@ impl Running {
             .map(|account| set_up(account, clock.clone()))
             .collect::<Result<Vec<_>, _>>()?;
         let data_dir = config.data_dir.clone();
+        let tmpdir = config.tmpdir.unwrap_or_else(|| data_dir.join(TMPDIR));
         let durability = config.durability;
-        let opened = tokio::task::spawn_blocking(move || open(&data_dir, durability)).await;
-        let (store, recovery, engine) = opened.context("opening the store was cut short")??;
+        let opened = tokio::task::spawn_blocking(move || open(&data_dir, &tmpdir, durability)).await;
+        let (store, recovery, engine, folder) = opened.context("opening the store was cut short")??;
 
         let host_config = HostConfig {
             workers: None,
@@ -100,6 +108,11 @@ impl Running {
                 setups: config.scripts,
             },
             accounts,
+            clients: Clients {
+                folder: Some(folder),
+                port: listeners.first().and_then(|listener| Some(listener.local_addr().ok()?.port())),
+                max_clients: config.max_clients,
+            },
         };
         // Loading scripts compiles them, which takes its time.
         let host =
@@ -126,7 +139,8 @@ impl Running {
             let server = Server::new(router.clone()).tls(tls).apis(wanted.apis).connections(connections);
             servers.spawn(server.serve(listener, shutdown));
         }
-        Ok(Self { host, addresses, with_tls, stop, servers })
+        let exit_with_last_account = config.exit_with_last_account;
+        Ok(Self { host, addresses, with_tls, exit_with_last_account, stop, servers })
     }
 
     /// Where programs on this machine reach the API: `http://127.0.0.1:5000`.
@@ -138,6 +152,16 @@ impl Running {
         let tls = self.with_tls.first().is_some_and(|tls| *tls);
         let first = self.addresses.first().map(local);
         first.map_or_else(String::new, |address| format!("{}://{address}", scheme(tls)))
+    }
+
+    /// Resolves when there is nothing left to do: the last account has stopped, and the configuration says that the host
+    /// ends with it.
+    pub async fn over(&self) {
+        self.host.all_stopped().await;
+        if !self.exit_with_last_account {
+            std::future::pending().await
+        }
+        tracing::info!("the last account has stopped");
     }
 
     /// Answers what is under way, handles what waits, and ends. What waits in the outbox is taken up by the next start.
@@ -215,19 +239,24 @@ fn set_up(account: &AccountConfig, clock: Arc<dyn Clock>) -> Result<AccountSetup
     Ok(AccountSetup { name: account.name.clone(), api: account.api, network })
 }
 
-/// The store and the engine; both work with the disk.
+/// What works with the disk: the store, the engine, the folder of the accounts' files.
 fn open(
     data_dir: &Path,
+    tmpdir: &Path,
     durability: mynah_store::Durability,
-) -> Result<(Store, mynah_store::Recovery, Engine), Failure> {
+) -> Result<(Store, mynah_store::Recovery, Engine, ClientFolder), Failure> {
     let (store, recovery) = Store::open(&data_dir.join(DATABASE), durability).map_err(store_failure)?;
+    let folder = ClientFolder::open(tmpdir).map_err(|error| {
+        let failure = Failure { exit: Exit::Failed, error: error.into(), hint: None };
+        failure.hint("`tmpdir` in mynah.toml names another folder")
+    })?;
     let engine = EngineConfig {
         cache_dir: Some(data_dir.join("cache")),
         workers: threads_for(default_workers()),
         ..EngineConfig::default()
     };
     let engine = Engine::new(engine).map_err(anyhow::Error::from)?;
-    Ok((store, recovery, engine))
+    Ok((store, recovery, engine, folder))
 }
 
 fn store_failure(error: StoreError) -> Failure {

@@ -6,10 +6,16 @@
 //! # Layout
 //! - [`network`]: the trait, what a driver is given and what it reports
 //! - [`sim`]: the embedded network: people who can be made to talk, and no connection to anywhere
+//! - [`waiting`]: waiting by the host's clock
 //! - [`roster_file`]: a roster as a JSON file in the HTTP API's own shape
 
 pub mod network;
 pub mod roster_file;
 pub mod sim;
+pub mod waiting;
 
-pub use network::{Boxed, Closed, Consequence, Happening, Network, NetworkError, Receipt, Redelivery, Sink};
+pub use network::{
+    Boxed, Closed, Consequence, Happening, Network, NetworkError, Receipt, Redelivery, Sink, StopSender,
+    StopSignal,
+};
+pub use waiting::Waiting;

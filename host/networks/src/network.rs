@@ -10,6 +10,7 @@ use mynah_model::clock::UnixMs;
 use mynah_model::event::{AccountState, Chat, EventBody};
 use mynah_model::names::{ScriptName, Seq};
 use mynah_model::roster::Roster;
+use tokio::sync::watch;
 
 use crate::sim::Sim;
 
@@ -24,17 +25,22 @@ pub trait Network: Send + Sync + 'static {
     /// The word that `network = "..."` takes in the configuration.
     fn kind(&self) -> &'static str;
 
-    /// Logs in, reports each state and the roster, and goes on reporting until [`Network::stop`] is called;
-    /// resolves then. An error is one that trying again cannot mend.
-    fn run(self: Arc<Self>, sink: Arc<dyn Sink>) -> Boxed<'static, Result<(), NetworkError>>;
+    /// Logs in, reports each state and the roster, and goes on reporting until `stop` says so; resolves then. An
+    /// error is one that trying again cannot mend.
+    ///
+    /// The caller has the account in [`AccountState::Loading`] before and enters [`AccountState::Stop`] after it, if
+    /// the account is not logged in again at once; the driver reports what lies between. There is one run at a time;
+    /// each logs in anew, with what the sink kept of the last one ([`Sink::session`]) if that still holds.
+    fn run(
+        self: Arc<Self>,
+        sink: Arc<dyn Sink>,
+        stop: StopSignal,
+    ) -> Boxed<'static, Result<(), NetworkError>>;
 
     /// Does one act and waits for the network's word on it. What the act changes in the roster (a kick, a mute)
     /// has been reported to the sink before this resolves. Our own messages are not reported: the caller
     /// knows them.
     fn perform<'a>(&'a self, act: &'a Act) -> Boxed<'a, Result<Receipt, NetworkError>>;
-
-    /// Ends [`Network::run`].
-    fn stop(&self);
 
     /// What to do about an act that was under way when the host was killed.
     fn redelivery(&self) -> Redelivery;
@@ -42,6 +48,35 @@ pub trait Network: Send + Sync + 'static {
     /// The embedded network, if this is it: people in it can be made to talk.
     fn sim(&self) -> Option<&Sim> {
         None
+    }
+}
+
+/// Ends one run of a driver. Each run has its own, so that a late end never meets a later run.
+#[derive(Debug)]
+pub struct StopSender(watch::Sender<bool>);
+
+/// Tells a run of a driver to end.
+#[derive(Debug, Clone)]
+pub struct StopSignal(watch::Receiver<bool>);
+
+impl StopSender {
+    /// A sender and what it sends to.
+    pub fn new() -> (Self, StopSignal) {
+        let (sender, receiver) = watch::channel(false);
+        (Self(sender), StopSignal(receiver))
+    }
+
+    /// Ends the run, whether it has begun or not.
+    pub fn stop(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+impl StopSignal {
+    /// Resolves when the run is to end; when its sender is gone too, for then nobody could end it any more.
+    pub async fn wait(&mut self) {
+        // Both outcomes are an end.
+        let _ = self.0.wait_for(|stop| *stop).await;
     }
 }
 
@@ -134,4 +169,15 @@ pub trait Sink: Send + Sync + 'static {
     /// Something happened. Its effect on the roster is visible when this resolves, and it is numbered and
     /// journalled; waits as long as the chat's queue is full, unless it is the consequence of an act.
     fn report(&self, happening: Happening) -> Boxed<'_, Result<Seq, Closed>>;
+
+    /// What [`Sink::keep_session`] kept last, if it is still wanted: nothing if the account is to log in anew.
+    fn session(&self) -> Boxed<'_, Option<Vec<u8>>> {
+        Box::pin(async { None })
+    }
+
+    /// Keeps what the network can log in with again for a while without a person, such as cookies. It is a secret.
+    fn keep_session<'a>(&'a self, session: &'a [u8]) -> Boxed<'a, ()> {
+        let _ = session;
+        Box::pin(async {})
+    }
 }

@@ -11,7 +11,7 @@
 //! - `moderation`: what members may do to each other; `comings`: who comes and goes
 //! - `requests`: who asks to come, and what they are answered; `founding`: groups that the account makes
 //! - `acts`: what the account does; `people`: the calls that make people act
-//! - `turns`: the order of changes and reports; `login`: from init to running
+//! - `turns`: the order of changes and reports; `login`: from loading to running
 //! - `builtin`: the default roster; `chance`, `chatter`: what comes from the seed
 
 mod acts;
@@ -41,14 +41,15 @@ use mynah_model::clock::Clock;
 use mynah_model::names::Seq;
 use mynah_model::roster::Roster;
 use parking_lot::Mutex;
-use tokio::sync::watch;
 
-use crate::network::{Boxed, Happening, Network, NetworkError, Receipt, Redelivery, Sink};
+use crate::network::{Boxed, Happening, Network, NetworkError, Receipt, Redelivery, Sink, StopSignal};
+use crate::waiting::Waiting;
 use login::Phase;
 use turns::{Turn, Turns};
 use world::World;
 
 pub use error::SimError;
+pub use login::{AtThePhone, CODE_LIFE_MS, SESSION_LIFE_MS};
 pub use moderation::MUTE_SECONDS;
 pub use speech::{MAX_TEXT_BYTES, Said, Say};
 
@@ -88,10 +89,10 @@ impl Default for SimConfig {
 pub struct Sim {
     login: LoginMode,
     clock: Arc<dyn Clock>,
+    waiting: Waiting,
     world: Mutex<World>,
     turns: Turns,
     phase: Mutex<Phase>,
-    stop: watch::Sender<bool>,
     runs: AtomicBool,
 }
 
@@ -100,11 +101,11 @@ impl Sim {
     pub fn new(config: SimConfig, clock: Arc<dyn Clock>) -> Arc<Self> {
         Arc::new(Self {
             login: config.login,
+            waiting: Waiting::new(clock.clone()),
             clock,
             world: Mutex::new(World::new(config.roster, config.seed)),
             turns: Turns::default(),
             phase: Mutex::new(Phase::default()),
-            stop: watch::Sender::new(false),
             runs: AtomicBool::new(false),
         })
     }
@@ -180,17 +181,16 @@ impl Network for Sim {
         acts::KIND
     }
 
-    fn run(self: Arc<Self>, sink: Arc<dyn Sink>) -> Boxed<'static, Result<(), NetworkError>> {
-        Box::pin(login::run(self, sink))
+    fn run(
+        self: Arc<Self>,
+        sink: Arc<dyn Sink>,
+        stop: StopSignal,
+    ) -> Boxed<'static, Result<(), NetworkError>> {
+        Box::pin(login::run(self, sink, stop))
     }
 
     fn perform<'a>(&'a self, act: &'a Act) -> Boxed<'a, Result<Receipt, NetworkError>> {
         Box::pin(self.act(act))
-    }
-
-    /// Ends the run that is under way; if none is, the next one ends at once.
-    fn stop(&self) {
-        self.stop.send_replace(true);
     }
 
     fn redelivery(&self) -> Redelivery {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use mynah_model::Attrs;
 use mynah_model::address::Address;
 use mynah_model::clock::UnixMs;
@@ -16,7 +16,11 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+use crate::client_files::{ClientFile, ClientFiles, ClientFilesError};
+use crate::client_state::ClientState;
 use crate::intake::Intake;
+use crate::login_code::LoginCode;
+use crate::orders::Orders;
 use crate::scheduler::Scheduler;
 
 /// Which HTTP API an account is served through when a call names no account.
@@ -42,6 +46,14 @@ pub struct Account {
     started_at: AtomicI64,
     acts_waiting: AtomicUsize,
     recovered: Mutex<Vec<Arc<Event>>>,
+    /// What would be in `recovered` if the account were not stopped for good.
+    shelved: Mutex<Vec<Arc<Event>>>,
+    orders: Orders,
+    files: Option<ClientFiles>,
+    /// Where the API listens, for the state file.
+    port: Option<u16>,
+    login_code: ArcSwapOption<LoginCode>,
+    problem: ArcSwapOption<String>,
 }
 
 impl Account {
@@ -56,7 +68,19 @@ impl Account {
             started_at: AtomicI64::new(0),
             acts_waiting: AtomicUsize::new(0),
             recovered: Mutex::default(),
+            shelved: Mutex::default(),
+            orders: Orders::default(),
+            files: None,
+            port: None,
+            login_code: ArcSwapOption::empty(),
+            problem: ArcSwapOption::empty(),
         }
+    }
+
+    /// Has it keep files as the originals do.
+    pub(crate) fn with_files(mut self, files: Option<ClientFiles>, port: Option<u16>) -> Self {
+        (self.files, self.port) = (files, port);
+        self
     }
 
     /// Its name: the `client` of the Openqq API.
@@ -102,6 +126,104 @@ impl Account {
     /// Acts of it that wait for delivery.
     pub fn acts_waiting(&self) -> usize {
         self.acts_waiting.load(Ordering::Relaxed)
+    }
+
+    /// The code that waits to be scanned, if there is one.
+    pub fn login_code(&self) -> Option<Arc<LoginCode>> {
+        self.login_code.load_full()
+    }
+
+    /// Why it is stopped although nobody stopped it.
+    pub fn problem(&self) -> Option<Arc<String>> {
+        self.problem.load_full()
+    }
+
+    /// As the running program that the originals had for each account.
+    pub fn client_state(&self) -> ClientState {
+        ClientState::of(self, self.state(), self.port)
+    }
+
+    pub(crate) fn orders(&self) -> &Orders {
+        &self.orders
+    }
+
+    pub(crate) fn files(&self) -> Option<&ClientFiles> {
+        self.files.as_ref()
+    }
+
+    pub(crate) fn forget_code(&self) {
+        self.login_code.store(None);
+    }
+
+    pub(crate) fn set_problem(&self, problem: Option<String>) {
+        self.problem.store(problem.map(Arc::new));
+    }
+
+    /// Does something to its files, off the threads that others need. What goes wrong is logged: the account works
+    /// without them.
+    pub(crate) async fn with_its_files<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&ClientFiles) -> Result<T, ClientFilesError> + Send + 'static,
+    ) -> Option<T> {
+        self.files.as_ref()?;
+        let account = self.clone();
+        let worked = tokio::task::spawn_blocking(move || account.files.as_ref().map(work)).await;
+        match worked {
+            Ok(Some(Ok(value))) => Some(value),
+            Ok(None) => None,
+            Ok(Some(Err(error))) => {
+                tracing::warn!(account = %self.name, %error, "a file of the account failed");
+                None
+            }
+            Err(error) => {
+                tracing::error!(account = %self.name, %error, "the account's files were not dealt with");
+                None
+            }
+        }
+    }
+
+    /// Brings its files to a state that it is about to enter.
+    async fn show(self: &Arc<Self>, state: AccountState) {
+        let code_is_over = state != AccountState::Scaning && self.login_code.swap(None).is_some();
+        let json = match serde_json::to_vec(&ClientState::of(self, state, self.port)) {
+            Ok(json) => json,
+            Err(error) => {
+                tracing::error!(account = %self.name, %error, "the state file is not brought up to date");
+                return;
+            }
+        };
+        self.with_its_files(move |files| {
+            files.write(ClientFile::State, &json)?;
+            if code_is_over { files.remove(ClientFile::Qrcode) } else { Ok(()) }
+        })
+        .await;
+    }
+
+    /// Draws a code that waits to be scanned; where the picture lies.
+    async fn show_code(self: &Arc<Self>, text: &str) -> Option<String> {
+        let text = text.to_owned();
+        let drawn = tokio::task::spawn_blocking(move || LoginCode::draw(&text)).await;
+        let code = match drawn {
+            Ok(Ok(code)) => code,
+            Ok(Err(error)) => {
+                tracing::error!(account = %self.name, %error, "there is no picture of the QR code");
+                return None;
+            }
+            Err(error) => {
+                tracing::error!(account = %self.name, %error, "there is no picture of the QR code");
+                return None;
+            }
+        };
+        let picture = code.picture().to_vec();
+        let path = self.with_its_files(move |files| {
+            files.write(ClientFile::Qrcode, &picture)?;
+            Ok(files.path(ClientFile::Qrcode))
+        });
+        let code = code.at(path.await);
+        tracing::info!(account = %self.name, "scan this QR code to log in\n{}", code.blocks());
+        let path = code.path().map(|path| path.display().to_string());
+        self.login_code.store(Some(Arc::new(code)));
+        path
     }
 
     pub(crate) fn driver(&self) -> &Arc<dyn Network> {
@@ -160,7 +282,14 @@ impl Account {
     /// The account was stopped for good in an earlier run: what waits for it stays in the journal.
     pub(crate) fn mark_stopped(&self) {
         self.state.send_replace(AccountState::Stop);
-        self.recovered.lock().clear();
+        let left = std::mem::take(&mut *self.recovered.lock());
+        self.shelved.lock().extend(left);
+    }
+
+    /// The account is about to run after all.
+    pub(crate) fn unmark_stopped(&self) {
+        let left = std::mem::take(&mut *self.shelved.lock());
+        self.recovered.lock().extend(left);
     }
 
     fn replace_roster(&self, mut roster: Roster) {
@@ -195,6 +324,8 @@ impl Sink for AccountSink {
                 self.account.started(time);
             }
             let happening = Happening { time, chat: None, body, consequence: None, attrs: Attrs::new() };
+            // First: whoever hears of the state finds it there.
+            self.account.show(state).await;
             self.intake.record(&self.account, vec![happening], Vec::new()).await
         })
     }
@@ -203,10 +334,13 @@ impl Sink for AccountSink {
         self.account.replace_roster(roster);
     }
 
-    fn report(&self, happening: Happening) -> Boxed<'_, Result<Seq, Closed>> {
+    fn report(&self, mut happening: Happening) -> Boxed<'_, Result<Seq, Closed>> {
         Box::pin(async move {
             if self.is_closed_to(&happening) {
                 return Err(Closed);
+            }
+            if let EventBody::QrCode { text, path } = &mut happening.body {
+                *path = self.account.show_code(text).await;
             }
             // What our own acts bring about must not wait for room: the room may be waiting for the act.
             if happening.consequence.is_none() {
@@ -220,6 +354,19 @@ impl Sink for AccountSink {
                 }
             }
             self.intake.record(&self.account, vec![happening], Vec::new()).await
+        })
+    }
+
+    fn session(&self) -> Boxed<'_, Option<Vec<u8>>> {
+        Box::pin(async {
+            self.account.with_its_files(|files| files.read(ClientFile::Cookie)).await.flatten()
+        })
+    }
+
+    fn keep_session<'a>(&'a self, session: &'a [u8]) -> Boxed<'a, ()> {
+        let session = session.to_vec();
+        Box::pin(async move {
+            self.account.with_its_files(move |files| files.write(ClientFile::Cookie, &session)).await;
         })
     }
 }

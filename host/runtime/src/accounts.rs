@@ -1,26 +1,45 @@
-//! The accounts of the host, by name and in the order of the configuration.
+//! The accounts of the host, by name: those of the configuration in its order, then those that callers made.
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+
 use crate::account::Account;
 
-/// All accounts. Which there are does not change while the host runs.
+/// All accounts. New ones come while the host runs, none goes; reading waits for nobody.
 #[derive(Default)]
 pub(crate) struct Accounts {
-    list: Vec<Arc<Account>>,
+    list: ArcSwap<Vec<Arc<Account>>>,
+    /// Held while one is added, so that none is lost to another one.
+    adding: Mutex<()>,
 }
 
 impl Accounts {
     pub(crate) fn new(list: Vec<Arc<Account>>) -> Self {
-        Self { list }
+        Self { list: ArcSwap::from_pointee(list), adding: Mutex::default() }
     }
 
-    pub(crate) fn all(&self) -> &[Arc<Account>] {
-        &self.list
+    /// Those that there are now.
+    pub(crate) fn all(&self) -> Arc<Vec<Arc<Account>>> {
+        self.list.load_full()
     }
 
-    /// A host has a handful of accounts, so looking through them beats hashing.
+    /// A host has a few accounts, a hundred at most, so looking through them beats hashing.
     pub(crate) fn get(&self, name: &str) -> Option<Arc<Account>> {
-        self.list.iter().find(|account| account.name().as_str() == name).cloned()
+        self.list.load().iter().find(|account| account.name().as_str() == name).cloned()
+    }
+
+    /// The account of a name that differs in nothing but case, if at all: the two would have the same files.
+    pub(crate) fn like(&self, name: &str) -> Option<Arc<Account>> {
+        self.list.load().iter().find(|account| account.name().as_str().eq_ignore_ascii_case(name)).cloned()
+    }
+
+    /// Adds one at the end.
+    pub(crate) fn add(&self, account: Arc<Account>) {
+        let _one_at_a_time = self.adding.lock();
+        let mut list = Vec::clone(&self.list.load());
+        list.push(account);
+        self.list.store(Arc::new(list));
     }
 }

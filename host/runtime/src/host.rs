@@ -12,19 +12,20 @@ use mynah_model::clock::Clock;
 use mynah_model::event::{AccountState, Event};
 use mynah_model::names::{AccountName, ActNumber, Seq};
 use mynah_model::refusal::{Code, Refusal};
-use mynah_networks::network::{Network, Sink};
+use mynah_networks::network::Network;
 use mynah_store::{AuditEntry, Batch, Recovery, Store, StoreError, Write};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
-use crate::account::{Account, AccountSink, ApiKind};
+use crate::account::{Account, ApiKind};
 use crate::accounts::Accounts;
 use crate::budget::Budgets;
 use crate::gate::{self, ActingAccount, Occasion, Verdict};
 use crate::handling::{Handling, outcome_of};
 use crate::intake::Intake;
+use crate::lifecycle::{Clients, Lifecycle, Maker, NewAccount, Started};
 use crate::limits;
 use crate::outbox::Outbox;
 use crate::record::{Handled, Records};
@@ -74,6 +75,37 @@ pub enum HostError {
         /// Its network.
         network: &'static str,
     },
+    /// There is no account of this name.
+    #[error("there is no account `{0}`")]
+    NoAccount(AccountName),
+    /// Another account has the name but for case; the two would have the same files.
+    #[error("the name `{given}` differs from that of account `{other}` in nothing but case")]
+    AlmostTheSame {
+        /// The name that was given.
+        given: AccountName,
+        /// The account that there is.
+        other: AccountName,
+    },
+    /// No more accounts may run.
+    #[error("max_clients is {max}, and so many accounts run: stop one first")]
+    TooManyClients {
+        /// How many may.
+        max: usize,
+    },
+    /// No more accounts may be made.
+    #[error("there are {} accounts, and no more can be made: start one of them", limits::KNOWN_ACCOUNTS)]
+    TooManyAccounts,
+    /// The account could not be started.
+    #[error("account `{account}` could not be started: {why}")]
+    NotStarted {
+        /// The account.
+        account: AccountName,
+        /// What stood against it.
+        why: String,
+    },
+    /// The host is about to stop.
+    #[error("the host stops")]
+    Stopping,
 }
 
 /// An account to be run.
@@ -96,6 +128,8 @@ pub struct HostConfig {
     pub scripts: ScriptSources,
     /// The accounts, in the order that "the first account" means.
     pub accounts: Vec<AccountSetup>,
+    /// What all accounts have in common.
+    pub clients: Clients,
 }
 
 impl Default for HostConfig {
@@ -105,6 +139,7 @@ impl Default for HostConfig {
             max_action_age: limits::MAX_ACTION_AGE,
             scripts: ScriptSources::default(),
             accounts: Vec::new(),
+            clients: Clients::default(),
         }
     }
 }
@@ -145,7 +180,7 @@ struct Inner {
     records: Arc<Records>,
     waiting: Waiting,
     running: Mutex<Option<Running>>,
-    networks: Mutex<Vec<(AccountName, JoinHandle<()>)>>,
+    lifecycle: Arc<Lifecycle>,
 }
 
 /// What ends with the host.
@@ -165,15 +200,16 @@ impl Host {
     /// Starts a host: loads the scripts, takes up what an earlier run left, and connects the accounts. Call it on a
     /// tokio runtime; loading blocks for as long as compiling takes.
     pub fn start(
-        config: HostConfig,
+        mut config: HostConfig,
         engine: Engine,
         store: Store,
         recovery: Recovery,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, HostError> {
         let tasks = Handle::current();
-        let waiting = Waiting::new(clock);
-        let accounts = Arc::new(make_accounts(config.accounts)?);
+        let waiting = Waiting::new(clock.clone());
+        let maker = Maker::new(&mut config.clients, clock);
+        let accounts = Arc::new(make_accounts(config.accounts, &maker)?);
         let rules = Arc::new(ArcSwap::from_pointee(Rules::default()));
         let workers =
             config.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from));
@@ -189,6 +225,18 @@ impl Host {
             waiting.clone(),
             recovery.last_seq,
         ));
+        let lifecycle = Arc::new(Lifecycle {
+            accounts: accounts.clone(),
+            store: store.clone(),
+            intake: intake.clone(),
+            scheduler: scheduler.clone(),
+            maker,
+            max_clients: config.clients.max_clients,
+            ordering: Mutex::default(),
+            all_stopped: watch::Sender::new(false),
+        });
+        // Before anything is recovered that may be theirs.
+        lifecycle.recover_made()?;
         let outbox = Arc::new(Outbox::new(
             store.clone(),
             accounts.clone(),
@@ -245,42 +293,16 @@ impl Host {
             records,
             waiting,
             running,
-            networks: Mutex::default(),
+            lifecycle,
         };
         let host = Self { inner: Arc::new(inner) };
-        for account in host.accounts() {
-            if host.was_stopped(account.name())? {
-                account.mark_stopped();
-                tracing::info!(account = %account.name(), "the account was stopped for good and stays so");
-            } else {
-                host.connect(&account);
-            }
-        }
+        host.inner.lifecycle.begin()?;
         Ok(host)
     }
 
-    fn connect(&self, account: &Arc<Account>) {
-        let sink = AccountSink {
-            account: account.clone(),
-            intake: self.inner.intake.clone(),
-            scheduler: self.inner.scheduler.clone(),
-        };
-        let sink = Arc::new(sink);
-        let run = account.driver().clone().run(sink.clone());
-        let name = account.name().clone();
-        let task = tokio::spawn(async move {
-            if let Err(error) = run.await {
-                tracing::error!(account = %name, %error, "the account's network gave up");
-                // Its acts would wait for it until they expire. A store that fails has been reported.
-                let _ = sink.enter(AccountState::Stop).await;
-            }
-        });
-        self.inner.networks.lock().push((account.name().clone(), task));
-    }
-
-    /// All accounts, in the order of the configuration.
+    /// All accounts: those of the configuration in its order, then those that callers made.
     pub fn accounts(&self) -> Vec<Arc<Account>> {
-        self.inner.accounts.all().to_vec()
+        Vec::clone(&self.inner.accounts.all())
     }
 
     /// The account of a name.
@@ -415,12 +437,36 @@ impl Host {
         Ok(self.inner.store.write_durable(Batch::from(reset)).await?)
     }
 
-    /// Stops an account for good: it stays stopped after a restart of the host.
-    pub async fn stop_account(&self, account: &Account) -> Result<(), HostError> {
-        let meta = Write::Meta { key: stopped_key(account.name()), value: "1".to_owned() };
-        self.inner.store.write_durable(Batch::from(meta)).await?;
-        self.disconnect(|name| name == account.name()).await;
-        Ok(())
+    /// Starts an account, whether it was stopped or never ran. One that there is not is made, on the embedded network,
+    /// if `new` says how; it is there again after a restart. Resolves when the account is on its way in.
+    pub async fn start_account(
+        &self,
+        name: &AccountName,
+        new: Option<NewAccount>,
+    ) -> Result<(Arc<Account>, Started), HostError> {
+        self.inner.lifecycle.start(name, new).await
+    }
+
+    /// Stops an account for good: it stays stopped after a restart of the host. Resolves when it is stopped.
+    pub async fn stop_account(&self, account: &Arc<Account>) -> Result<(), HostError> {
+        let stopped = self.inner.lifecycle.stop(account, Duration::ZERO).await?;
+        stopped.await.map_err(|error| std::io::Error::other(error.to_string()).into())
+    }
+
+    /// Stops an account for good, a while after this resolves; it is not stopped if it is started before that. A host
+    /// that ends meanwhile finds it stopped when it starts again.
+    pub async fn stop_account_later(&self, account: &Arc<Account>, delay: Duration) -> Result<(), HostError> {
+        self.inner.lifecycle.stop(account, delay).await.map(|_| ())
+    }
+
+    /// Logs an account in again, as for the first time, a while from now; unless it is stopped by then.
+    pub fn relogin_later(&self, account: &Arc<Account>, delay: Duration) {
+        self.inner.lifecycle.relogin(account, delay);
+    }
+
+    /// Resolves when the last account that ran has stopped, and none was started since.
+    pub async fn all_stopped(&self) {
+        self.inner.lifecycle.all_stopped().await;
     }
 
     /// Whether every account that should run does.
@@ -461,7 +507,8 @@ impl Host {
     }
 
     fn is_quiet(&self, which: impl Fn(&Account) -> bool) -> bool {
-        let mut accounts = self.inner.accounts.all().iter().filter(|account| which(account));
+        let accounts = self.inner.accounts.all();
+        let mut accounts = accounts.iter().filter(|account| which(account));
         accounts.all(|account| account.acts_waiting() == 0) && self.inner.scheduler.is_idle()
     }
 
@@ -479,7 +526,7 @@ impl Host {
             tracing::warn!("not all that waits could be done in time; the next start takes it up");
             self.inner.scheduler.abandon();
         }
-        self.disconnect(|_| true).await;
+        self.inner.lifecycle.end().await;
         self.inner.scheduler.close();
         if let Some(running) = running {
             let ended = tokio::task::spawn_blocking(move || running.workers.join()).await;
@@ -493,33 +540,6 @@ impl Host {
         }
         self.inner.outbox.dismiss_callers();
     }
-
-    async fn disconnect(&self, which: impl Fn(&AccountName) -> bool) {
-        let mut ending = Vec::new();
-        {
-            let mut networks = self.inner.networks.lock();
-            for (name, task) in std::mem::take(&mut *networks) {
-                if which(&name) {
-                    ending.push((name, task));
-                } else {
-                    networks.push((name, task));
-                }
-            }
-        }
-        for (name, task) in ending {
-            if let Some(account) = self.account(name.as_str()) {
-                account.driver().stop();
-            }
-            if let Err(error) = task.await {
-                tracing::error!(account = %name, %error, "the account did not end well");
-            }
-        }
-    }
-
-    fn was_stopped(&self, name: &AccountName) -> Result<bool, HostError> {
-        let key = stopped_key(name);
-        Ok(self.inner.store.read(|reader| reader.meta(&key))?.is_some())
-    }
 }
 
 /// A worker for each core.
@@ -527,17 +547,13 @@ pub fn default_workers() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from)
 }
 
-fn stopped_key(name: &AccountName) -> String {
-    format!("account.{name}.stopped")
-}
-
-fn make_accounts(setups: Vec<AccountSetup>) -> Result<Accounts, HostError> {
+fn make_accounts(setups: Vec<AccountSetup>, maker: &Maker) -> Result<Accounts, HostError> {
     let mut list: Vec<Arc<Account>> = Vec::with_capacity(setups.len());
     for setup in setups {
         if list.iter().any(|account| *account.name() == setup.name) {
             return Err(HostError::TwoAccounts(setup.name));
         }
-        list.push(Arc::new(Account::new(setup.name, setup.api, setup.network)));
+        list.push(maker.account(setup));
     }
     Ok(Accounts::new(list))
 }

@@ -7,13 +7,16 @@
 //! # Layout
 //! - [`host`]: the running host: how it is put together, and what may be asked of it
 //! - [`account`], `accounts`: an account's state and roster, and its network's way into the host
+//! - [`lifecycle`], `orders`: starting, stopping and logging in again
+//! - [`client_files`], `client_state`: each account's files in `tmpdir`
+//! - [`login_code`]: the picture of a QR code
 //! - `intake`: numbers events, journals them, hands them on
 //! - [`scheduler`], `workers`: which event is handled next, and the threads that do
 //! - `handling`, [`record`]: one event from its scripts to one transaction, and the record of it
 //! - [`gate`], [`grants`], [`budget`], [`moderation`]: what is done of what is asked for
 //! - `state`: what scripts see of their kv while an event is handled
 //! - `outbox`, `ended`: delivery, at most once and in order within a chat; what comes of it
-//! - `timers`, `waiting`: timers of scripts, and waiting by the host's clock
+//! - `timers`: timers of scripts
 //! - [`scripts`], `rules`, [`health`], `reload`: files -> releases -> the live rule set
 //! - [`status`]: what the host shows of itself
 //! - [`limits`]: every bound, with the reason for the number
@@ -21,6 +24,8 @@
 pub mod account;
 mod accounts;
 pub mod budget;
+pub mod client_files;
+mod client_state;
 mod ended;
 pub mod gate;
 pub mod grants;
@@ -28,8 +33,11 @@ mod handling;
 pub mod health;
 pub mod host;
 mod intake;
+pub mod lifecycle;
 pub mod limits;
+pub mod login_code;
 pub mod moderation;
+mod orders;
 mod outbox;
 pub mod record;
 mod reload;
@@ -39,10 +47,15 @@ pub mod scripts;
 mod state;
 pub mod status;
 mod timers;
-mod waiting;
 mod workers;
 
+use mynah_networks::waiting;
+
 pub use account::{Account, ApiKind};
+pub use client_files::{ClientFile, ClientFilesError, ClientFolder};
+pub use client_state::{ClientState, Plugin};
 pub use host::{AccountSetup, ActOutcome, Host, HostConfig, HostError};
+pub use lifecycle::{Clients, NewAccount, Started};
+pub use login_code::LoginCode;
 pub use scripts::{ScriptSetup, ScriptSources};
 pub use status::{OutboxEntry, ScriptStatus};

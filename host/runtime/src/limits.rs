@@ -115,3 +115,21 @@ pub const RELOAD_DEBOUNCE: Duration = Duration::from_millis(150);
 
 /// How often whoever waits for everything to be delivered looks again.
 pub const SETTLE_POLL: Duration = Duration::from_millis(2);
+
+/// How long a network may take to log an account out before it is left behind.
+pub const LOGOUT: Duration = Duration::from_secs(10);
+
+/// Accounts that may run at a time; `max_clients` changes it (the original's Controller has as many ports).
+pub const MAX_CLIENTS: usize = 100;
+
+/// Accounts that may be known, running or not: callers make new ones, and each has a roster in memory.
+pub const KNOWN_ACCOUNTS: usize = 1_000;
+
+/// Times that a pid file is opened again because it was removed while it was to be locked.
+pub const PID_FILE_TRIES: usize = 16;
+
+/// Bytes that are read of a pid file: a number fits.
+pub const PID_FILE_BYTES: u64 = 32;
+
+/// Bytes of a network's session, for example its cookies.
+pub const SESSION_BYTES: u64 = 1 << 20;

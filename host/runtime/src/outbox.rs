@@ -302,7 +302,7 @@ mod tests {
     use mynah_model::message::Segment;
     use mynah_model::names::Seq;
     use mynah_model::roster::Roster;
-    use mynah_networks::network::{Boxed, Closed, Happening, Network, Receipt, Sink};
+    use mynah_networks::network::{Boxed, Closed, Happening, Network, Receipt, Sink, StopSignal};
     use mynah_networks::sim::{Sim, SimConfig};
 
     use super::*;
@@ -396,15 +396,13 @@ mod tests {
             "broken"
         }
 
-        fn run(self: Arc<Self>, _: Arc<dyn Sink>) -> Boxed<'static, Result<(), NetworkError>> {
+        fn run(self: Arc<Self>, _: Arc<dyn Sink>, _: StopSignal) -> Boxed<'static, Result<(), NetworkError>> {
             Box::pin(async { Ok(()) })
         }
 
         fn perform<'a>(&'a self, act: &'a Act) -> Boxed<'a, Result<Receipt, NetworkError>> {
             panic!("act {}", act.number)
         }
-
-        fn stop(&self) {}
 
         fn redelivery(&self) -> Redelivery {
             Redelivery::Unknown

@@ -29,6 +29,16 @@ impl Reader {
         self.one("SELECT value FROM meta WHERE key = ?1", [key], |row| Ok(row.get(0)?))
     }
 
+    /// The single facts whose names begin so, by name.
+    pub fn metas(&self, prefix: &str) -> Result<Vec<(String, String)>, StoreError> {
+        let end = format!("{prefix}{}", char::MAX);
+        self.all(
+            "SELECT key, value FROM meta WHERE key >= ?1 AND key < ?2 ORDER BY key",
+            [prefix, end.as_str()],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+    }
+
     /// The one row of a statement that stays compiled, if there is one.
     pub(crate) fn one<T>(
         &self,

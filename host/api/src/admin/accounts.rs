@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::{Extension, Json};
 use mynah_model::clock::UnixMs;
-use mynah_runtime::{Account, ApiKind};
+use mynah_model::refusal::{Code, Refusal};
+use mynah_runtime::{Account, ApiKind, HostError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::fields::NamedAccount;
 use crate::access::Caller;
+use crate::problem::{Failure, Problem};
 use crate::state::Api;
 
 /// An account.
@@ -35,6 +39,10 @@ pub(super) struct AccountStatus {
     discusses: usize,
     /// How many of its actions wait to be delivered.
     acts_waiting: usize,
+    /// The file of the QR code that waits to be scanned; `get_qrcode` has the picture too.
+    qrcode_path: Option<String>,
+    /// Why it is stopped although nobody stopped it.
+    problem: Option<String>,
 }
 
 /// Who an account is on its network.
@@ -70,6 +78,10 @@ impl AccountStatus {
             groups: roster.groups.len(),
             discusses: roster.discusses.len(),
             acts_waiting: account.acts_waiting(),
+            qrcode_path: account
+                .login_code()
+                .and_then(|code| code.path().map(|path| path.display().to_string())),
+            problem: account.problem().map(|why| why.to_string()),
         }
     }
 }
@@ -83,4 +95,58 @@ pub(super) async fn list(
     let accounts = api.host.accounts();
     let usable = accounts.iter().filter(|account| caller.may_use(account.name()));
     Json(usable.map(|account| AccountStatus::of(account)).collect())
+}
+
+/// Starts an account that was stopped, for good. One that runs goes on.
+#[utoipa::path(
+    post,
+    operation_id = "start_account",
+    path = "/api/v1/accounts/{name}/start",
+    tag = "accounts",
+    params(("name" = String, Path, description = "the account")),
+    responses(
+        (status = 200, description = "the account is on its way in, or was before", body = AccountStatus),
+        (status = 400, description = "the account's name is not text", body = Problem),
+        (status = 404, description = "there is no such account", body = Problem),
+        (status = 409, description = "too many accounts run, or something stood against it", body = Problem),
+        (status = 503, description = "the host stops, or could not write what it needs", body = Problem),
+    ),
+)]
+pub(super) async fn start(
+    State(api): State<Arc<Api>>,
+    NamedAccount(account): NamedAccount,
+) -> Result<Json<AccountStatus>, Failure> {
+    let (account, _) = api.host.start_account(account.name(), None).await.map_err(not_started)?;
+    Ok(Json(AccountStatus::of(&account)))
+}
+
+/// Stops an account, for good: it stays stopped when the host starts again. Answered when it is stopped.
+#[utoipa::path(
+    post,
+    operation_id = "stop_account",
+    path = "/api/v1/accounts/{name}/stop",
+    tag = "accounts",
+    params(("name" = String, Path, description = "the account")),
+    responses(
+        (status = 200, description = "the account is stopped", body = AccountStatus),
+        (status = 400, description = "the account's name is not text", body = Problem),
+        (status = 404, description = "there is no such account", body = Problem),
+        (status = 503, description = "the host could not write what it needs", body = Problem),
+    ),
+)]
+pub(super) async fn stop(
+    State(api): State<Arc<Api>>,
+    NamedAccount(account): NamedAccount,
+) -> Result<Json<AccountStatus>, Failure> {
+    api.host.stop_account(&account).await.map_err(|error| Failure::internal(&error))?;
+    Ok(Json(AccountStatus::of(&account)))
+}
+
+fn not_started(error: HostError) -> Failure {
+    let code = match &error {
+        HostError::TooManyClients { .. } => Code::AccountLimit,
+        HostError::NotStarted { .. } => Code::AccountNotStarted,
+        other => return Failure::internal(other),
+    };
+    Failure::new(StatusCode::CONFLICT, Refusal::new(code, error.to_string()))
 }

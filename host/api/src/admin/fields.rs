@@ -19,6 +19,9 @@ use crate::body;
 use crate::problem::Failure;
 use crate::state::Api;
 
+/// The account of the path.
+pub(super) struct NamedAccount(pub(super) Arc<Account>);
+
 /// The account of the path, which is on the embedded network.
 pub(super) struct SimAccount(pub(super) Arc<Account>);
 
@@ -35,6 +38,15 @@ impl SimAccount {
 }
 
 impl FromRequestParts<Arc<Api>> for SimAccount {
+    type Rejection = Failure;
+
+    async fn from_request_parts(head: &mut request::Parts, api: &Arc<Api>) -> Result<Self, Failure> {
+        let NamedAccount(account) = NamedAccount::from_request_parts(head, api).await?;
+        Ok(Self(account))
+    }
+}
+
+impl FromRequestParts<Arc<Api>> for NamedAccount {
     type Rejection = Failure;
 
     async fn from_request_parts(head: &mut request::Parts, api: &Arc<Api>) -> Result<Self, Failure> {
@@ -71,15 +83,31 @@ impl<T: DeserializeOwned> FromRequest<Arc<Api>> for Fields<T> {
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, Failure> {
         let (head, body) = request.into_parts();
-        let bytes = body::read(&head.headers, body, &api.settings).await?;
-        // A list of a struct's fields in their order would be understood too.
-        if !bytes.trim_ascii_start().starts_with(b"{") {
-            return Err(Failure::parameter("the body is not a JSON object"));
-        }
-        serde_json::from_slice(&bytes).map(Self).map_err(|error| {
-            Failure::parameter(format!("the body is not the JSON object that is expected: {error}"))
-        })
+        fields(&body::read(&head.headers, body, &api.settings).await?).map(Self)
     }
+}
+
+/// The same where an empty body says nothing of any field.
+pub(super) struct OptionalFields<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Default> FromRequest<Arc<Api>> for OptionalFields<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, Failure> {
+        let (head, body) = request.into_parts();
+        let bytes = body::read(&head.headers, body, &api.settings).await?;
+        if bytes.is_empty() { Ok(Self(T::default())) } else { fields(&bytes).map(Self) }
+    }
+}
+
+fn fields<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+    // A list of a struct's fields in their order would be understood too.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(Failure::parameter("the body is not a JSON object"));
+    }
+    serde_json::from_slice(bytes).map_err(|error| {
+        Failure::parameter(format!("the body is not the JSON object that is expected: {error}"))
+    })
 }
 
 /// An id or uid, as a string or a number.

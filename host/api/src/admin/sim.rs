@@ -12,13 +12,13 @@ use mynah_model::address::{Address, ChatKind, ChatRef};
 use mynah_model::clock::UnixMs;
 use mynah_model::refusal::{Code, Refusal};
 use mynah_model::roster::Roster;
-use mynah_networks::sim::{Say, SimError};
+use mynah_networks::sim::{AtThePhone, Say, SimError};
 use mynah_runtime::{HostError, OutboxEntry};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::accounts::AccountStatus;
-use super::fields::{Fields, Id, SimAccount};
+use super::fields::{Fields, Id, OptionalFields, SimAccount};
 use crate::problem::{Failure, Problem};
 use crate::state::Api;
 
@@ -235,21 +235,81 @@ pub(super) async fn leave(
     Ok(Json(DoneAnswer { seq: seq.map_err(refused)?.0 }))
 }
 
-/// Scans the QR code that the account shows; answered when the account is working.
+/// What happens at the phone after a scan.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ScanFields {
+    /// `confirm` (if it is left out), `refuse`, or `wait`: `sim/confirm` says later.
+    #[serde(default)]
+    then: Then,
+}
+
+/// What somebody does when their phone asks.
+#[derive(Default, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Then {
+    #[default]
+    Confirm,
+    Refuse,
+    Wait,
+}
+
+/// What the phone is answered.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ConfirmFields {
+    /// Whether the login is refused.
+    #[serde(default)]
+    refuse: bool,
+}
+
+/// Scans the QR code that the account shows; answered when the account is working, or, if the phone is to be answered
+/// later, when it waits for that. The body may be empty.
 #[utoipa::path(
     post,
     path = "/api/v1/accounts/{name}/sim/scan",
     tag = "sim",
     params(("name" = String, Path, description = "the account")),
+    request_body(content = Option<ScanFields>),
     responses(
-        (status = 200, description = "the account is logged in", body = DoneAnswer),
-        (status = 400, description = "the account's name is not text", body = Problem),
+        (status = 200, description = "the account is logged in, or waits to be confirmed", body = DoneAnswer),
+        (status = 400, description = "a field is wrong", body = Problem),
         (status = 404, description = "there is no such account", body = Problem),
-        (status = 409, description = "there is nothing to scan, or the account is not on `sim`", body = Problem),
+        (status = 409, description = "there is nothing to scan, the code had expired, the login was refused, or the account is not on `sim`", body = Problem),
     ),
 )]
-pub(super) async fn scan(account: SimAccount) -> Result<Json<DoneAnswer>, Failure> {
-    let seq = account.sim()?.scan().await.map_err(refused)?;
+pub(super) async fn scan(
+    account: SimAccount,
+    OptionalFields(fields): OptionalFields<ScanFields>,
+) -> Result<Json<DoneAnswer>, Failure> {
+    let then = match fields.then {
+        Then::Confirm => AtThePhone::Confirm,
+        Then::Refuse => AtThePhone::Refuse,
+        Then::Wait => AtThePhone::Wait,
+    };
+    let seq = account.sim()?.scan_and(then).await.map_err(refused)?;
+    Ok(Json(DoneAnswer { seq: seq.0 }))
+}
+
+/// Answers the phone after a scan with `then` = `wait`; answered when the account is working. The body may be empty.
+#[utoipa::path(
+    post,
+    path = "/api/v1/accounts/{name}/sim/confirm",
+    tag = "sim",
+    params(("name" = String, Path, description = "the account")),
+    request_body(content = Option<ConfirmFields>),
+    responses(
+        (status = 200, description = "the account is logged in", body = DoneAnswer),
+        (status = 400, description = "a field is wrong", body = Problem),
+        (status = 404, description = "there is no such account", body = Problem),
+        (status = 409, description = "nothing was scanned, the code had expired, the login was refused, or the account is not on `sim`", body = Problem),
+    ),
+)]
+pub(super) async fn confirm(
+    account: SimAccount,
+    OptionalFields(fields): OptionalFields<ConfirmFields>,
+) -> Result<Json<DoneAnswer>, Failure> {
+    let seq = account.sim()?.confirm(!fields.refuse).await.map_err(refused)?;
     Ok(Json(DoneAnswer { seq: seq.0 }))
 }
 
@@ -354,6 +414,9 @@ fn refused(error: SimError) -> Failure {
         | SimError::AllMuted { .. }
         | SimError::NothingToScan { .. }
         | SimError::QrExpired
+        | SimError::ScannedAlready
+        | SimError::NotScanned
+        | SimError::LoginRefused
         | SimError::Refused(_) => (StatusCode::CONFLICT, Code::NetworkRefused),
     };
     Failure::new(status, Refusal::new(code, error.to_string()))

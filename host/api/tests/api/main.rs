@@ -5,6 +5,7 @@
 //! - `vectors`: samples of calls with the answers that the original gave
 //! - `openqq`, `openwx`, `openwx_talk`: what the samples do not say
 //! - `check_event`: long polling
+//! - `controller`: several accounts, their logins and files
 //! - `admin`: the administration
 //! - `keys`: who may call; `idempotency`: sends that are repeated
 //! - `dialect`: answers and reports in v1
@@ -19,6 +20,8 @@ mod admin;
 mod check_event;
 #[cfg(test)]
 mod connections;
+#[cfg(test)]
+mod controller;
 #[cfg(test)]
 mod dialect;
 #[cfg(test)]

@@ -105,7 +105,6 @@ async fn nothing_is_sent_unless_target_and_content_are_there() {
             "send_sess_message?discuss_id=1&id=1&content=x",
             json!({"id": null, "code": 104, "status": "discuss member not found"}),
         ),
-        ("relogin", json!({"code": -8, "status": "not supported by network sim: relogin"})),
     ] {
         assert_eq!(stage.get(&format!("/openqq/{call}")).await.json(), expected, "{call}");
     }

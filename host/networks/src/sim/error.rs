@@ -69,6 +69,15 @@ pub enum SimError {
     /// The code was shown too long ago.
     #[error("the QR code had expired; a new one is shown: scan that")]
     QrExpired,
+    /// Somebody scanned the code before.
+    #[error("the QR code is scanned already; it waits to be confirmed on the phone")]
+    ScannedAlready,
+    /// There is nothing to confirm.
+    #[error("there is nothing to confirm on the phone: the QR code is not scanned yet")]
+    NotScanned,
+    /// The person who scanned did not confirm.
+    #[error("the login was refused on the phone; a new QR code is shown: scan that")]
+    LoginRefused,
     /// A rule of the network is against it.
     #[error("{0}")]
     Refused(String),

@@ -2,7 +2,6 @@
 
 use mynah_model::action::ActionBody;
 use mynah_model::event::AccountState;
-use mynah_networks::Network;
 use mynah_networks::sim::{LoginMode, Say, SimConfig, builtin};
 
 use crate::stage::{Stage, Told, group, send};
@@ -16,7 +15,7 @@ async fn history(seed: u64) -> Vec<Told> {
         tokio::task::yield_now().await;
     }
     day(&stage).await;
-    stage.sim.stop();
+    stage.stop.stop();
     stage.run.await.unwrap().unwrap();
     stage.account.told()
 }

@@ -11,7 +11,9 @@ use mynah_model::message::Segment;
 use mynah_model::names::{ActNumber, Seq};
 use mynah_model::roster::Roster;
 use mynah_networks::sim::{LoginMode, Sim, SimConfig};
-use mynah_networks::{Boxed, Closed, Happening, Network, NetworkError, Receipt, Sink, roster_file};
+use mynah_networks::{
+    Boxed, Closed, Happening, Network, NetworkError, Receipt, Sink, StopSender, roster_file,
+};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
@@ -31,6 +33,7 @@ pub(crate) enum Told {
 pub(crate) struct Account {
     told: Mutex<Vec<Told>>,
     roster: Mutex<Roster>,
+    session: Mutex<Option<Vec<u8>>>,
     state: watch::Sender<AccountState>,
     /// Room in the queues of chats; acts' consequences need none.
     pub(crate) room: Semaphore,
@@ -41,6 +44,7 @@ impl Account {
         Arc::new(Self {
             told: Mutex::default(),
             roster: Mutex::default(),
+            session: Mutex::default(),
             state: watch::Sender::new(AccountState::Init),
             room: Semaphore::new(Semaphore::MAX_PERMITS),
         })
@@ -102,12 +106,22 @@ impl Sink for Account {
             Ok(self.note(Told::Happening(happening.into())))
         })
     }
+
+    fn session(&self) -> Boxed<'_, Option<Vec<u8>>> {
+        Box::pin(async { self.session.lock().clone() })
+    }
+
+    fn keep_session<'a>(&'a self, session: &'a [u8]) -> Boxed<'a, ()> {
+        *self.session.lock() = Some(session.to_vec());
+        Box::pin(async {})
+    }
 }
 
 pub(crate) struct Stage {
     pub(crate) sim: Arc<Sim>,
     pub(crate) clock: Arc<VirtualClock>,
     pub(crate) account: Arc<Account>,
+    pub(crate) stop: StopSender,
     pub(crate) run: JoinHandle<Result<(), NetworkError>>,
 }
 
@@ -116,8 +130,9 @@ impl Stage {
         let clock = Arc::new(VirtualClock::new(START));
         let sim = Sim::new(config, clock.clone());
         let account = Account::new();
-        let run = tokio::spawn(sim.clone().run(account.clone()));
-        Self { sim, clock, account, run }
+        let (stop, signal) = StopSender::new();
+        let run = tokio::spawn(sim.clone().run(account.clone(), signal));
+        Self { sim, clock, account, stop, run }
     }
 
     /// A world with this roster and an account that is running.

@@ -1,4 +1,4 @@
-//! Waiting for a point in the host's time, whether the machine's clock or a test drives it.
+//! Waiting for a point in time, whether the machine's clock or a test drives it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,14 +8,14 @@ use tokio::sync::Notify;
 
 /// A clock that can be waited for.
 #[derive(Clone)]
-pub(crate) struct Waiting {
+pub struct Waiting {
     clock: Arc<dyn Clock>,
     advanced: Arc<Notify>,
 }
 
 impl Waiting {
     /// Waits by this clock.
-    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
         let advanced = Arc::new(Notify::new());
         let wake = advanced.clone();
         clock.on_advance(Arc::new(move || wake.notify_waiters()));
@@ -23,12 +23,12 @@ impl Waiting {
     }
 
     /// The time now.
-    pub(crate) fn now(&self) -> UnixMs {
+    pub fn now(&self) -> UnixMs {
         self.clock.now()
     }
 
     /// Resolves when the clock shows `at` or later.
-    pub(crate) async fn until(&self, at: UnixMs) {
+    pub async fn until(&self, at: UnixMs) {
         loop {
             let advanced = self.advanced.notified();
             tokio::pin!(advanced);

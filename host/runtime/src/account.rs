@@ -194,8 +194,13 @@ impl Sink for AccountSink {
             if state == AccountState::Loading {
                 self.account.started(time);
             }
-            let happening = Happening { time, chat: None, body, consequence: None, attrs: Attrs::new() };
-            self.intake.record(&self.account, vec![happening], Vec::new()).await
+            let of_the_account =
+                |body| Happening { time, chat: None, body, consequence: None, attrs: Attrs::new() };
+            let mut happenings = vec![of_the_account(body)];
+            if state == AccountState::Stop {
+                happenings.push(of_the_account(EventBody::Stopped));
+            }
+            self.intake.record(&self.account, happenings, Vec::new()).await
         })
     }
 

@@ -13,6 +13,7 @@
 //! - [`gate`], [`grants`], [`budget`], [`moderation`]: what is done of what is asked for
 //! - `state`: what scripts see of their kv while an event is handled
 //! - `outbox`, `ended`: delivery, at most once and in order within a chat; what comes of it
+//! - [`deliveries`]: reports on their way to webhooks
 //! - `timers`, `waiting`: timers of scripts, and waiting by the host's clock
 //! - [`scripts`], `rules`, [`health`], `reload`: files -> releases -> the live rule set
 //! - [`status`]: what the host shows of itself
@@ -21,6 +22,7 @@
 pub mod account;
 mod accounts;
 pub mod budget;
+pub mod deliveries;
 mod ended;
 pub mod gate;
 pub mod grants;
@@ -43,6 +45,8 @@ mod waiting;
 mod workers;
 
 pub use account::{Account, ApiKind};
+pub use deliveries::ResendError;
 pub use host::{AccountSetup, ActOutcome, Host, HostConfig, HostError};
 pub use scripts::{ScriptSetup, ScriptSources};
+pub use mynah_store::{DeadLetter, Delivery};
 pub use status::{OutboxEntry, ScriptStatus};

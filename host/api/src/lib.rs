@@ -16,6 +16,8 @@
 //! - [`objects`]: users, friends, groups as JSON, by tables of fields and types
 //! - `sending`, `outcome`: having the host do something, and what became of it in the APIs' words
 //! - `check_event`: events by long polling
+//! - [`reporters`]: what tells others by itself: `webhook` (post_api), `lines` (post_stdout), `poll` (poll_api)
+//! - [`remote`]: other people's servers, and the client that calls them
 //! - `client`: get_client_info, stop_client: the account as a running program
 //! - `report`: events in the shape of the API that their account is served through
 //! - [`openqq`]: the paths under `/openqq`
@@ -44,21 +46,28 @@ mod feed;
 mod guard;
 mod jsonp;
 pub mod objects;
+mod lines;
 pub mod openqq;
 pub mod openwx;
 mod outcome;
 mod params;
+mod poll;
 mod problem;
+pub mod remote;
 mod report;
 mod search;
 mod sending;
+pub mod reporters;
 mod server;
 pub mod settings;
 mod state;
 mod targets;
+mod webhook;
 
+pub use remote::Remote;
+pub use reporters::Reporters;
 pub use server::serve;
-pub use settings::{ApiSettings, TimeUnit};
+pub use settings::{ApiSettings, ReportSettings, Secret, TimeUnit, WebhookTimes};
 
 /// All paths of the API. Must be called within a tokio runtime: from here on events are kept for check_event.
 pub fn router(host: Host, settings: ApiSettings) -> Router {

@@ -8,7 +8,9 @@ mod account;
 mod cidr;
 mod problem;
 mod quantity;
+mod reports;
 mod script;
+mod secret;
 mod section;
 
 use std::collections::HashMap;
@@ -123,6 +125,10 @@ impl Config {
         let hosts = top.read("hosts", |value| value.list("a list of host names", |item| read_host(&item)))?;
         let mut api = top.read("api", |value| read_api(&value))?.unwrap_or_default();
         api.hosts = hosts.unwrap_or_default();
+        let accounts =
+            top.read("account", |value| account::read_all(&value, folder))?.unwrap_or(default.accounts);
+        let reports_of = |account: &AccountConfig| (account.name.clone(), account.reports.clone());
+        api.reports = accounts.iter().map(reports_of).collect();
         let config = Self {
             file: None,
             listen: listen.unwrap_or(default.listen),
@@ -144,9 +150,7 @@ impl Config {
                 .read("max_action_age", |value| read_span(&value, "a length of time, such as \"5min\""))?
                 .unwrap_or(default.max_action_age),
             api,
-            accounts: top
-                .read("account", |value| account::read_all(&value, folder))?
-                .unwrap_or(default.accounts),
+            accounts,
             scripts: top.read("script", |value| script::read_all(&value))?.unwrap_or_default(),
         };
         top.finish()?;

@@ -1,11 +1,12 @@
 //! From a configuration to a running host, and back down. `mynah run`, `mynah dev` and the tests all start here.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
+use mynah_api::Reporters;
 use mynah_engine::{Engine, EngineConfig};
 use mynah_model::clock::{Clock, SystemClock};
 use mynah_networks::sim::{Sim, SimConfig, builtin};
@@ -61,6 +62,7 @@ pub struct Running {
     /// Where the API listens, with the ports that were given.
     pub addresses: Vec<SocketAddr>,
     stop: watch::Sender<bool>,
+    reporters: Reporters,
     servers: JoinSet<std::io::Result<()>>,
 }
 
@@ -71,6 +73,18 @@ impl Running {
     /// Exit code 2 for what the configuration says (a roster that cannot be read), 1 for what the machine says (a port
     /// in use, a database of a newer version).
     pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
+        Self::start_writing_to(config, clock, std::io::stdout()).await
+    }
+
+    /// The same; `post_stdout` writes to `stdout`.
+    ///
+    /// # Errors
+    /// As [`Running::start`].
+    pub async fn start_writing_to(
+        config: Config,
+        clock: Arc<dyn Clock>,
+        stdout: impl Write + Send + 'static,
+    ) -> Result<Self, Failure> {
         config.check_exposure()?;
         // First what fails most, before anything is written.
         let listeners = listen(&config.listen).await?;
@@ -100,7 +114,7 @@ impl Running {
                 .await;
         let host = host.context("starting the host was cut short")?.map_err(anyhow::Error::from)?;
 
-        let router = mynah_api::router(host.clone(), config.api);
+        let router = mynah_api::router(host.clone(), config.api.clone());
         let (stop, stopping) = watch::channel(false);
         let mut servers = JoinSet::new();
         let mut addresses = Vec::new();
@@ -116,7 +130,14 @@ impl Running {
             let listener = Allowed::new(listener, config.allow_from.clone());
             servers.spawn(mynah_api::serve(listener, router.clone(), shutdown));
         }
-        Ok(Self { host, addresses, stop, servers })
+        let reporters = match Reporters::start(&host, &config.api, &router, &addresses, stdout) {
+            Ok(reporters) => reporters,
+            Err(error) => {
+                host.shutdown().await;
+                return Err(anyhow::Error::from(error).context("reports cannot be sent").into());
+            }
+        };
+        Ok(Self { host, addresses, stop, reporters, servers })
     }
 
     /// Where programs on this machine reach the API: `http://127.0.0.1:5000`.
@@ -136,6 +157,8 @@ impl Running {
                 tracing::error!(%error, "the API did not end well");
             }
         }
+        // Before the store closes: what was posted is noted down.
+        self.reporters.stop().await;
         self.host.shutdown().await;
     }
 }

@@ -1,6 +1,7 @@
 //! `mynah say`: a person on the embedded network of a running host says something.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
@@ -12,6 +13,9 @@ use serde_json::{Value as Json, json};
 use crate::config::DEFAULT_LISTEN;
 use crate::exit::{Exit, Failure};
 use crate::{output, people, run};
+
+/// How long reaching the host may take.
+const CONNECT: Duration = Duration::from_secs(5);
 
 /// What is said, where, by whom, and on which host.
 #[derive(Debug, Args)]
@@ -46,7 +50,8 @@ pub(crate) fn main(args: SayArgs) -> Result<(), Failure> {
 }
 
 async fn say(args: SayArgs) -> Result<Json, Failure> {
-    let host = Client { url: args.host.trim_end_matches('/').to_owned(), http: reqwest::Client::new() };
+    let http = mynah_api::remote::client(CONNECT).context("no HTTP client can be made")?;
+    let host = Client { url: args.host.trim_end_matches('/').to_owned(), http };
     let account = host.account(args.account.as_deref()).await?;
     let body = match (&args.group, &args.discuss, &args.friend) {
         (Some(group), None, None) => {

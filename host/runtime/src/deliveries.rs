@@ -53,14 +53,15 @@ impl Host {
         let address = waiting_place(event);
         let (seq, queued_at) = (event.seq, self.now());
         let delivery = Delivery { seq, address: address.clone(), queued_at, report };
-        let batch = Batch::from(vec![Write::DeliveryQueued(delivery), looked_at(event)]);
+        let looked_at = looked_at(&event.account, seq);
+        let batch = Batch::from(vec![Write::DeliveryQueued(delivery), looked_at]);
         self.store().write_durable(batch).await?;
         Ok(address)
     }
 
-    /// Notes that an event, and all before it, are looked at for the webhook of its account.
-    pub async fn pass_over(&self, event: &Event) -> Result<(), HostError> {
-        Ok(self.store().write_durable(looked_at(event).into()).await?)
+    /// Notes that an event, and all before it, are looked at for the webhook of an account.
+    pub async fn pass_over(&self, account: &AccountName, seq: Seq) -> Result<(), HostError> {
+        Ok(self.store().write_durable(looked_at(account, seq).into()).await?)
     }
 
     /// The oldest report that waits at an address.
@@ -118,9 +119,8 @@ impl Host {
     /// went.
     pub async fn forget_webhook(&self, account: &AccountName) -> Result<u64, HostError> {
         let name = account.clone();
-        let known = self
-            .read(move |reader| Ok((reader.webhook_next(&name)?, reader.deliveries(&name)?)))
-            .await?;
+        let known =
+            self.read(move |reader| Ok((reader.webhook_next(&name)?, reader.deliveries(&name)?))).await?;
         if let (None, 0) = known {
             return Ok(0);
         }
@@ -152,7 +152,7 @@ impl Host {
         let delivery = Delivery { seq, address, queued_at: self.now(), report: letter.report };
         let batch = vec![Write::DeadLetterRemoved(id), Write::DeliveryQueued(delivery)];
         self.change_letter(id, batch.into()).await?;
-        self.resent().notify_one();
+        self.count_resent();
         Ok(())
     }
 
@@ -175,6 +175,6 @@ impl Host {
     }
 }
 
-fn looked_at(event: &Event) -> Write {
-    Write::WebhookMoved { account: event.account.clone(), next: Seq(event.seq.0.saturating_add(1)) }
+fn looked_at(account: &AccountName, seq: Seq) -> Write {
+    Write::WebhookMoved { account: account.clone(), next: Seq(seq.0.saturating_add(1)) }
 }

@@ -16,7 +16,7 @@ use mynah_networks::network::{Network, Sink};
 use mynah_store::{AuditEntry, Batch, Recovery, Store, StoreError, Write};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, broadcast, oneshot};
+use tokio::sync::{broadcast, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::account::{Account, AccountSink, ApiKind};
@@ -145,7 +145,7 @@ struct Inner {
     records: Arc<Records>,
     waiting: Waiting,
     first_seq: Seq,
-    resent: Notify,
+    resent: watch::Sender<u64>,
     running: Mutex<Option<Running>>,
     networks: Mutex<Vec<(AccountName, JoinHandle<()>)>>,
 }
@@ -247,7 +247,7 @@ impl Host {
             records,
             waiting,
             first_seq: Seq(recovery.last_seq.0 + 1),
-            resent: Notify::new(),
+            resent: watch::Sender::new(0),
             running,
             networks: Mutex::default(),
         };
@@ -441,9 +441,13 @@ impl Host {
         self.inner.first_seq
     }
 
-    /// Notified whenever a dead letter is to be sent again.
-    pub fn resent(&self) -> &Notify {
-        &self.inner.resent
+    /// Changes whenever a dead letter is to be sent again.
+    pub fn watch_resent(&self) -> watch::Receiver<u64> {
+        self.inner.resent.subscribe()
+    }
+
+    pub(crate) fn count_resent(&self) {
+        self.inner.resent.send_modify(|count| *count += 1);
     }
 
     pub(crate) fn store(&self) -> &Store {

@@ -47,6 +47,6 @@ mod workers;
 pub use account::{Account, ApiKind};
 pub use deliveries::ResendError;
 pub use host::{AccountSetup, ActOutcome, Host, HostConfig, HostError};
-pub use scripts::{ScriptSetup, ScriptSources};
 pub use mynah_store::{DeadLetter, Delivery};
+pub use scripts::{ScriptSetup, ScriptSources};
 pub use status::{OutboxEntry, ScriptStatus};

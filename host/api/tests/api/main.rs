@@ -8,13 +8,22 @@
 //! - `admin`: the administration
 //! - `hostile`: requests that are wrong on purpose
 //! - `socket`: what only a connection shows
+//! - `endpoint`: a server that is called; `reporting`: a host that calls it
+//! - `webhook`, `webhook_answers`, `webhook_delivery`: post_api; `dead_letters`: what did not arrive
+//! - `poll`, `lines`: poll_api, post_stdout
 
 #[cfg(test)]
 mod admin;
 #[cfg(test)]
 mod check_event;
 #[cfg(test)]
+mod dead_letters;
+#[cfg(test)]
+mod endpoint;
+#[cfg(test)]
 mod hostile;
+#[cfg(test)]
+mod lines;
 #[cfg(test)]
 mod openqq;
 #[cfg(test)]
@@ -22,8 +31,18 @@ mod openwx;
 #[cfg(test)]
 mod openwx_talk;
 #[cfg(test)]
+mod poll;
+#[cfg(test)]
+mod reporting;
+#[cfg(test)]
 mod socket;
 #[cfg(test)]
 mod stage;
 #[cfg(test)]
 mod vectors;
+#[cfg(test)]
+mod webhook;
+#[cfg(test)]
+mod webhook_answers;
+#[cfg(test)]
+mod webhook_delivery;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use mynah_api::ReportSettings;
 use mynah_model::names::AccountName;
 
 use super::problem::Problem;
@@ -26,12 +27,15 @@ pub struct AccountConfig {
     pub seed: u64,
     /// How it logs in.
     pub login: LoginMode,
+    /// What becomes of its reports.
+    pub reports: ReportSettings,
 }
 
 impl AccountConfig {
     /// An account with nothing but a name: on the built-in network, logged in at once.
     pub(super) fn named(name: AccountName) -> Self {
-        Self { name, api: ApiKind::Openqq, roster: None, seed: 1, login: LoginMode::Immediate }
+        let reports = ReportSettings::default();
+        Self { name, api: ApiKind::Openqq, roster: None, seed: 1, login: LoginMode::Immediate, reports }
     }
 }
 
@@ -73,6 +77,7 @@ fn read(value: &Value<'_>, folder: &Path) -> Result<AccountConfig, Problem> {
     let login = section.read("login", |value| {
         value.choice(&[("immediate", LoginMode::Immediate), ("qrcode", LoginMode::QrCode)])
     })?;
+    let reports = super::reports::read(&mut section, folder)?;
     section.finish()?;
     let name = name.ok_or_else(|| section.problem("`name` is missing, for example `name = \"qq\"`"))?;
     let mut account = AccountConfig::named(name);
@@ -80,5 +85,6 @@ fn read(value: &Value<'_>, folder: &Path) -> Result<AccountConfig, Problem> {
     account.api = api.unwrap_or(account.api);
     account.seed = seed.unwrap_or(account.seed);
     account.login = login.unwrap_or(account.login);
+    account.reports = reports;
     Ok(account)
 }

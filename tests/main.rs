@@ -5,6 +5,7 @@
 //! - `invariants`: those of `ARCHITECTURE.md`, one test each
 //! - `cases`: what people do and what comes of it, as data in `tests/cases`
 //! - `hostile`, `kill`, `loops`, `reload`, `timers`: what holds under attack, SIGKILL, endless answers, new releases, restarts
+//! - `webhooks`: post_api, post_stdout and poll_api of a whole host, also under SIGKILL
 //! - `cli`, `dev`, `new_script`: the `mynah` command
 //! - `support`: hosts, commands and guests for all of these; the guests' sources lie in `tests/guests`
 
@@ -25,3 +26,4 @@ mod new_script;
 mod operator;
 mod reload;
 mod timers;
+mod webhooks;

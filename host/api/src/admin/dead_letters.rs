@@ -144,7 +144,8 @@ pub(super) async fn delete(
 
 /// The id in the path. What is no number is no dead letter.
 fn known(id: Result<Path<u64>, PathRejection>) -> Result<u64, Failure> {
-    id.map(|Path(id)| id).map_err(|_| not_found("there is no such dead letter".to_owned()))
+    let id = id.ok().map(|Path(id)| id).filter(|id| i64::try_from(*id).is_ok());
+    id.ok_or_else(|| not_found("there is no such dead letter".to_owned()))
 }
 
 fn not_found(text: String) -> Failure {

@@ -127,7 +127,7 @@ async fn dead_letters_are_listed_in_pages_and_deleted() {
         (Method::GET, "/api/v1/dead-letters?after=1", StatusCode::BAD_REQUEST),
         (Method::DELETE, "/api/v1/dead-letters/x", StatusCode::NOT_FOUND),
         (Method::DELETE, "/api/v1/dead-letters/99999999999999999999", StatusCode::NOT_FOUND),
-        (Method::POST, "/api/v1/dead-letters/18446744073709551615/retry", StatusCode::SERVICE_UNAVAILABLE),
+        (Method::POST, "/api/v1/dead-letters/18446744073709551615/retry", StatusCode::NOT_FOUND),
         (Method::POST, "/api/v1/dead-letters/0/retry", StatusCode::NOT_FOUND),
         (Method::PUT, "/api/v1/dead-letters/1", StatusCode::METHOD_NOT_ALLOWED),
     ] {

@@ -15,13 +15,14 @@ pub(crate) mod selection;
 
 /// The report of an event of this account, if it has one.
 pub(crate) fn of(event: &Event, account: &Account) -> Option<Value> {
-    of_the_account(&event.body).or_else(|| match account.api() {
+    let report = match account.api() {
         ApiKind::Openqq => openqq::report::of(event, &account.roster()),
         ApiKind::Openwx => openwx::report::of(event, &account.roster()),
-    })
+    };
+    report.or_else(|| of_the_account(&event.body))
 }
 
-/// The report of what has the same shape in both APIs.
+/// The report of what has the same shape in both APIs, unless one has its own.
 fn of_the_account(body: &EventBody) -> Option<Value> {
     let (name, params) = match body {
         EventBody::Login { scanned } => ("login", json!([u8::from(*scanned)])),

@@ -87,11 +87,11 @@ impl Host {
         &self,
         delivery: &Delivery,
         event: Option<&Event>,
-        actions: Vec<Action>,
+        actions: &[Action],
     ) -> Result<Vec<Result<ActNumber, Refusal>>, HostError> {
         let ended = Write::DeliveryEnded { address: delivery.address.clone(), seq: delivery.seq };
         match event {
-            Some(event) => self.answer(event, actions, Actor::Webhook, vec![ended]).await,
+            Some(event) => self.answer(event, actions.to_vec(), Actor::Webhook, vec![ended]).await,
             None => {
                 self.store().write_durable(ended.into()).await?;
                 Ok(Vec::new())
@@ -100,14 +100,14 @@ impl Host {
     }
 
     /// A report cannot be delivered: it is set aside as a dead letter, and those behind it go on.
-    pub async fn give_up(&self, delivery: &Delivery, code: &str, text: String) -> Result<(), HostError> {
+    pub async fn give_up(&self, delivery: &Delivery, code: &str, text: &str) -> Result<(), HostError> {
         let letter = DeadLetter {
             at: self.now(),
             seq: Some(delivery.seq),
             act: None,
             script: None,
             code: code.to_owned(),
-            text,
+            text: text.to_owned(),
             address: Some(delivery.address.clone()),
             report: delivery.report.clone(),
         };
@@ -169,9 +169,16 @@ impl Host {
         })
     }
 
-    /// The event of a number, if the journal has it.
+    /// The event of a number, if the journal has it and it can be read.
     pub async fn event(&self, seq: Seq) -> Result<Option<Arc<Event>>, HostError> {
-        Ok(self.read(move |reader| reader.event(seq)).await?.map(Arc::new))
+        match self.read(move |reader| reader.event(seq)).await {
+            Ok(event) => Ok(event.map(Arc::new)),
+            Err(HostError::Store(error @ StoreError::Unreadable { .. })) => {
+                tracing::error!(%error, "an event is left out");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -69,27 +69,33 @@ impl Lane {
         let webhook = self.webhook.clone();
         let Some(mut delivery) = webhook.host.next_delivery(&self.address).await? else { return Ok(false) };
         let event = webhook.host.event(delivery.seq).await?;
-        if delivery.report.is_none() {
-            delivery.report = self.make_report(event.as_deref()).await?;
-        }
-        let Some(report) = delivery.report.clone() else {
-            // What it says is not wanted, now that it is known.
-            webhook.host.delivered(&delivery, None, Vec::new()).await?;
-            return Ok(true);
+        let ending = match (&delivery.report, &event) {
+            (Some(report), _) => self.post_until_taken(&delivery, report).await?,
+            (None, Some(event)) => match self.make_report(event).await? {
+                Some(report) => {
+                    delivery.report = Some(report.clone());
+                    self.post_until_taken(&delivery, &report).await?
+                }
+                // It is not wanted, now that it is known what it says.
+                None => Ending::Taken(None),
+            },
+            (None, None) => Ending::Lost(
+                Code::WebhookUnreachable,
+                "the journal does not have its event any more".to_owned(),
+            ),
         };
-        match self.post_until_taken(&delivery, &report).await? {
+        match ending {
             Ending::Taken(answer) => self.conclude(&delivery, event.as_deref(), answer).await?,
             Ending::Lost(code, why) => {
                 tracing::warn!(account = %self.address.account, chat = %self.address, seq = %delivery.seq, why, "a report is set aside as a dead letter");
-                webhook.host.give_up(&delivery, code.as_str(), why).await?;
+                self.keep(|| webhook.host.give_up(&delivery, code.as_str(), &why)).await?;
             }
         }
         Ok(true)
     }
 
     /// Makes a report that could not be made when it was taken up.
-    async fn make_report(&mut self, event: Option<&Event>) -> Result<Option<String>, Halt> {
-        let Some(event) = event else { return Ok(None) };
+    async fn make_report(&mut self, event: &Event) -> Result<Option<String>, Halt> {
         let mut state = self.webhook.account.watch_state();
         let settled = |state: &AccountState| matches!(state, AccountState::Running | AccountState::Stop);
         tokio::select! {
@@ -154,7 +160,7 @@ impl Lane {
 
     /// Does what the answer asks for, and ends the report.
     async fn conclude(
-        &self,
+        &mut self,
         delivery: &Delivery,
         event: Option<&Event>,
         answer: Option<Vec<u8>>,
@@ -168,12 +174,34 @@ impl Lane {
             let why = wishes.ignored.join("; ");
             tracing::warn!(account = %self.address.account, chat = %self.address, seq = %delivery.seq, why, "the webhook's answer is not followed");
         }
-        let results = self.webhook.host.delivered(delivery, event, wishes.actions).await?;
+        let webhook = self.webhook.clone();
+        let delivered = || webhook.host.delivered(delivery, event, &wishes.actions);
+        let results = self.keep(delivered).await?;
         for (action, result) in names.iter().zip(results) {
             if let Err(refusal) = result {
                 tracing::warn!(account = %self.address.account, chat = %self.address, seq = %delivery.seq, action, %refusal, "an action of the webhook is refused");
             }
         }
         Ok(())
+    }
+
+    /// Has the store keep how a report ended. While the store fails, that is tried again, and not the call: the
+    /// endpoint has the report.
+    async fn keep<T, F>(&mut self, work: impl Fn() -> F) -> Result<T, Halt>
+    where
+        F: Future<Output = Result<T, HostError>>,
+    {
+        loop {
+            // Not called off when the host closes, which waits for calls that are under way: this belongs to one.
+            let error = match work().await {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            let webhook = self.webhook.clone();
+            tokio::select! {
+                () = webhook.store_failed(&error) => {}
+                () = self.closing.wait() => return Err(Halt::Closing),
+            }
+        }
     }
 }

@@ -17,25 +17,14 @@ use crate::report::{self, picture};
 use crate::server::Closing;
 use crate::settings::{ReportSettings, STORE_PAUSE};
 
-/// The accounts whose reports are written.
+/// The lines of a host.
 pub(crate) struct Lines {
-    host: Host,
-    accounts: HashMap<AccountName, ReportSettings>,
+    pub(crate) host: Host,
+    /// Which accounts' reports are written, and which of them.
+    pub(crate) settings: HashMap<AccountName, ReportSettings>,
 }
 
 impl Lines {
-    pub(crate) fn new(host: Host) -> Self {
-        Self { host, accounts: HashMap::new() }
-    }
-
-    pub(crate) fn add(&mut self, account: AccountName, settings: ReportSettings) {
-        self.accounts.insert(account, settings);
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.accounts.is_empty()
-    }
-
     /// Writes until the host closes, or nobody reads any more.
     pub(crate) async fn run(self, out: impl Write + Send + 'static, mut closing: Closing) {
         let written = async {
@@ -62,7 +51,8 @@ impl Lines {
                     continue;
                 }
             };
-            let Some(settings) = self.accounts.get(&event.account) else { continue };
+            let settings = self.settings.get(&event.account).filter(|settings| settings.post_stdout);
+            let Some(settings) = settings else { continue };
             let Some(account) = self.host.account(event.account.as_str()) else { continue };
             let Some(mut report) = report::of(&event, &account) else { continue };
             if !settings.wants(&report, account.api()) {

@@ -8,7 +8,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use mynah_runtime::Host;
+use mynah_model::names::AccountName;
+use mynah_runtime::{Account, Host};
+use reqwest::Client;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -27,12 +29,18 @@ pub enum ReportersError {
     Client(#[from] reqwest::Error),
     /// A webhook's secret cannot be used.
     #[error("the `webhook_secret` of account `{0}` cannot be used to sign")]
-    Secret(String),
+    Secret(AccountName),
 }
 
 /// The reporters of a running host.
 pub struct Reporters {
+    host: Host,
+    settings: ApiSettings,
+    http: Client,
+    router: Router,
+    listen: Vec<SocketAddr>,
     close: watch::Sender<bool>,
+    closing: Closing,
     tasks: JoinSet<()>,
 }
 
@@ -47,48 +55,51 @@ impl Reporters {
         stdout: impl Write + Send + 'static,
     ) -> Result<Self, ReportersError> {
         let (close, closing) = Closing::channel();
-        let mut tasks = JoinSet::new();
-        let http = remote::client(settings.webhook.connect)?;
-        let mut lines = Lines::new(host.clone());
+        let mut reporters = Self {
+            host: host.clone(),
+            settings: settings.clone(),
+            http: remote::client(settings.webhook.connect)?,
+            router: router.clone(),
+            listen: listen.to_vec(),
+            close,
+            closing,
+            tasks: JoinSet::new(),
+        };
         for account in host.accounts() {
-            let reports = settings.reports_of(account.name());
-            match reports.post_api.clone() {
-                Some(remote) => {
-                    let secret = reports.webhook_secret.as_ref();
-                    let endpoint = Endpoint::new(http.clone(), remote, secret, settings.webhook)
-                        .map_err(|_| ReportersError::Secret(account.name().to_string()))?;
-                    let webhook = Webhook::new(
-                        host.clone(),
-                        Arc::clone(&account),
-                        reports.clone(),
-                        endpoint,
-                        settings.webhook,
-                    );
-                    tasks.spawn(webhook.run(closing.clone()));
-                }
-                None => {
-                    tasks.spawn(forget(host.clone(), account.name().clone()));
-                }
-            }
-            if let Some(remote) = reports.poll_api.clone() {
-                let poll = Poll {
-                    account: Arc::clone(&account),
-                    remote,
-                    interval: reports.poll_interval,
-                    http: http.clone(),
-                    router: router.clone(),
-                    listen: listen.to_vec(),
-                };
-                tasks.spawn(poll.run(closing.clone()));
-            }
-            if reports.post_stdout {
-                lines.add(account.name().clone(), reports);
-            }
+            reporters.add(&account)?;
         }
-        if !lines.is_empty() {
-            tasks.spawn(lines.run(stdout, closing));
+        if settings.reports.values().any(|reports| reports.post_stdout) {
+            let lines = Lines { host: host.clone(), settings: settings.reports.clone() };
+            reporters.tasks.spawn(lines.run(stdout, reporters.closing.clone()));
         }
-        Ok(Self { close, tasks })
+        Ok(reporters)
+    }
+
+    /// Starts the webhook and the polling of an account, as the settings say.
+    fn add(&mut self, account: &Arc<Account>) -> Result<(), ReportersError> {
+        let name = account.name().clone();
+        let reports = self.settings.reports_of(&name);
+        let times = self.settings.webhook;
+        if let Some(remote) = reports.poll_api.clone() {
+            let poll = Poll {
+                account: account.clone(),
+                remote,
+                interval: reports.poll_interval,
+                http: self.http.clone(),
+                router: self.router.clone(),
+                listen: self.listen.clone(),
+            };
+            self.tasks.spawn(poll.run(self.closing.clone()));
+        }
+        let Some(remote) = reports.post_api.clone() else {
+            self.tasks.spawn(forget(self.host.clone(), name));
+            return Ok(());
+        };
+        let endpoint = Endpoint::new(self.http.clone(), remote, reports.webhook_secret.as_ref(), times)
+            .map_err(|_| ReportersError::Secret(name.clone()))?;
+        let webhook = Webhook::new(self.host.clone(), name, reports, endpoint, times);
+        self.tasks.spawn(webhook.run(self.closing.clone()));
+        Ok(())
     }
 
     /// Ends them: nothing new is begun, and calls that are under way have a few seconds. Reports that are not posted
@@ -96,6 +107,7 @@ impl Reporters {
     pub async fn stop(mut self) {
         self.close.send_replace(true);
         let ended = async { while self.tasks.join_next().await.is_some() {} };
+        // Longer than any of them needs for its end.
         if tokio::time::timeout(DRAIN + DRAIN, ended).await.is_err() {
             tracing::warn!("reporters are cut off");
         }
@@ -104,7 +116,7 @@ impl Reporters {
 
 /// The webhook of this account was taken out of the configuration, if it ever had one: what waits for it is of no use
 /// to anybody.
-async fn forget(host: Host, account: mynah_model::names::AccountName) {
+async fn forget(host: Host, account: AccountName) {
     match host.forget_webhook(&account).await {
         Ok(0) => {}
         Ok(count) => {

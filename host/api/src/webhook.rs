@@ -21,6 +21,7 @@
 use std::sync::Arc;
 
 use mynah_model::event::{AccountState, Event};
+use mynah_model::names::AccountName;
 use mynah_runtime::{Account, Host, HostError};
 use tokio::sync::{Notify, Semaphore};
 
@@ -41,7 +42,7 @@ pub(crate) use call::Endpoint;
 /// The webhook of one account.
 pub(crate) struct Webhook {
     host: Host,
-    account: Arc<Account>,
+    account: AccountName,
     settings: ReportSettings,
     endpoint: Endpoint,
     times: WebhookTimes,
@@ -55,7 +56,7 @@ impl Webhook {
     /// The webhook of an account, as the operator set it.
     pub(crate) fn new(
         host: Host,
-        account: Arc<Account>,
+        account: AccountName,
         settings: ReportSettings,
         endpoint: Endpoint,
         times: WebhookTimes,
@@ -73,12 +74,12 @@ impl Webhook {
             () = closing.wait() => {}
         }
         if tokio::time::timeout(DRAIN, lanes.finish()).await.is_err() {
-            tracing::warn!(account = %webhook.account.name(), "calls of the webhook are cut off; their reports are posted again at the next start");
+            tracing::warn!(account = %webhook.account, "calls of the webhook are cut off; their reports are posted again at the next start");
         }
     }
 
     async fn look_and_post(&self, lanes: &mut Lanes) {
-        let next = self.until_it_works(|| self.host.webhook_next(self.account.name())).await;
+        let next = self.until_it_works(|| self.host.begin_webhook(&self.account)).await;
         let mut feed = Feed::from(&self.host, next);
         let mut resent = self.host.watch_resent();
         let mut unnoted = 0;
@@ -104,33 +105,33 @@ impl Webhook {
     /// the webhook came.
     async fn look_at(&self, event: &Event, lanes: &mut Lanes, unnoted: &mut u32) {
         *unnoted += 1;
-        let of_this_account = event.account == *self.account.name();
+        let of_this_account = event.account == self.account;
         if of_this_account && let Some(report) = self.prepare(event).await {
             let address = self.until_it_works(|| self.host.take_up(event, report.text())).await;
             *unnoted = 0;
             lanes.wake(address);
         } else if *unnoted >= JOURNAL_PAGE {
             // Only so that the next start need not look at all of them again.
-            let (account, seq) = (self.account.name(), event.seq);
-            self.until_it_works(|| self.host.pass_over(account, seq)).await;
+            self.until_it_works(|| self.host.pass_over(&self.account, event.seq)).await;
             *unnoted = 0;
         }
     }
 
     /// The report of an event, if it is wanted or may be.
     async fn prepare(&self, event: &Event) -> Option<Prepared> {
-        let settled = matches!(self.account.state(), AccountState::Running | AccountState::Stop);
+        let account = self.host.account(self.account.as_str())?;
+        let settled = matches!(account.state(), AccountState::Running | AccountState::Stop);
         if event.seq < self.host.first_seq() && event.chat.is_some() && !settled {
             // An event of an earlier run: who and what it names is known once the account has its roster again.
-            return report::of(event, &self.account).map(|_| Prepared::Later);
+            return report::of(event, &account).map(|_| Prepared::Later);
         }
-        self.report_of(event).await.map(Prepared::Now)
+        self.report_of(event, &account).await.map(Prepared::Now)
     }
 
     /// The report of an event as it is posted, if it is wanted.
-    async fn report_of(&self, event: &Event) -> Option<String> {
-        let mut report = report::of(event, &self.account)?;
-        if !self.settings.wants(&report, self.account.api()) {
+    async fn report_of(&self, event: &Event, account: &Account) -> Option<String> {
+        let mut report = report::of(event, account)?;
+        if !self.settings.wants(&report, account.api()) {
             return None;
         }
         picture::add(&mut report).await;
@@ -151,7 +152,7 @@ impl Webhook {
     }
 
     async fn store_failed(&self, error: &HostError) {
-        tracing::error!(account = %self.account.name(), %error, "the webhook waits for the store");
+        tracing::error!(account = %self.account, %error, "the webhook waits for the store");
         tokio::time::sleep(STORE_PAUSE).await;
     }
 }

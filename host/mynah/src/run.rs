@@ -152,13 +152,15 @@ impl Running {
     /// Answers what is under way, handles what waits, and ends. What waits in the outbox is taken up by the next start.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
-        while let Some(served) = self.servers.join_next().await {
-            if let Err(error) = served.map_err(std::io::Error::other).and_then(|result| result) {
-                tracing::error!(%error, "the API did not end well");
+        let served = async {
+            while let Some(served) = self.servers.join_next().await {
+                if let Err(error) = served.map_err(std::io::Error::other).and_then(|result| result) {
+                    tracing::error!(%error, "the API did not end well");
+                }
             }
-        }
-        // Before the store closes: what was posted is noted down.
-        self.reporters.stop().await;
+        };
+        // Both before the store closes: what was posted is noted down.
+        tokio::join!(served, self.reporters.stop());
         self.host.shutdown().await;
     }
 }

@@ -39,12 +39,17 @@ pub enum ResendError {
 }
 
 impl Host {
-    /// The first event that is not yet looked at for the webhook of an account: for a new one the first event of
-    /// this run.
-    pub async fn webhook_next(&self, account: &AccountName) -> Result<Seq, HostError> {
+    /// The first event that is not yet looked at for the webhook of an account. A new webhook begins with the first
+    /// event of this run, and that is noted down.
+    pub async fn begin_webhook(&self, account: &AccountName) -> Result<Seq, HostError> {
         let name = account.clone();
-        let next = self.read(move |reader| reader.webhook_next(&name)).await?;
-        Ok(next.unwrap_or(self.first_seq()))
+        if let Some(next) = self.read(move |reader| reader.webhook_next(&name)).await? {
+            return Ok(next);
+        }
+        let next = self.first_seq();
+        let begun = Write::WebhookMoved { account: account.clone(), next };
+        self.store().write_durable(begun.into()).await?;
+        Ok(next)
     }
 
     /// Takes up the report of an event for the webhook of its account, and notes that the event is looked at;

@@ -96,7 +96,8 @@ impl Lane {
 
     /// Makes a report that could not be made when it was taken up.
     async fn make_report(&mut self, event: &Event) -> Result<Option<String>, Halt> {
-        let mut state = self.webhook.account.watch_state();
+        let Some(account) = self.webhook.host.account(self.webhook.account.as_str()) else { return Ok(None) };
+        let mut state = account.watch_state();
         let settled = |state: &AccountState| matches!(state, AccountState::Running | AccountState::Stop);
         tokio::select! {
             // An error is the end of the account, which changes no more.
@@ -104,12 +105,12 @@ impl Lane {
             () = self.closing.wait() => return Err(Halt::Closing),
         }
         drop(state);
-        Ok(self.webhook.report_of(event).await)
+        Ok(self.webhook.report_of(event, &account).await)
     }
 
     async fn post_until_taken(&mut self, delivery: &Delivery, report: &str) -> Result<Ending, Halt> {
         let webhook = self.webhook.clone();
-        let client = (webhook.host.accounts().len() > 1).then(|| webhook.account.name().as_str());
+        let client = (webhook.host.accounts().len() > 1).then(|| webhook.account.as_str());
         let mut pauses = Pauses::new(&webhook.times);
         let mut tries = 0;
         loop {

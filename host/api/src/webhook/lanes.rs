@@ -62,7 +62,7 @@ impl Lanes {
         if !self.more || self.chats.len() > WEBHOOK_CHATS / 2 {
             return;
         }
-        let (host, account) = (&self.webhook.host, self.webhook.account.name());
+        let (host, account) = (&self.webhook.host, &self.webhook.account);
         let limit = u32::try_from(ADDRESSES).unwrap_or(u32::MAX);
         match host.delivery_addresses(account, limit).await {
             Ok(addresses) => {

@@ -214,6 +214,33 @@ async fn a_polled_server_reaches_the_api_by_the_address_that_it_listens_on() {
     host.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_openwx_account_reports_in_its_own_shape_and_is_answered() {
+    let (endpoint, posted) = echo().await;
+    let folder = TempDir::new().unwrap();
+    let roster = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/roster_wx.json");
+    std::fs::copy(roster, folder.path().join("roster.json")).unwrap();
+    let keys = format!(
+        "[[account]]\nname = \"sim\"\napi = \"openwx\"\nroster = \"roster.json\"\npost_api = \"{endpoint}\""
+    );
+    let clock = Arc::new(mynah_model::clock::SystemClock);
+    let host = TestHost::start_in(Arc::new(folder), &keys, clock).await;
+    let friends = host.get("/openwx/get_friend_info").await.1;
+    let said = json!({ "friend": friends[0]["id"], "text": "你好" });
+    assert_eq!(host.post("/api/v1/accounts/sim/sim/say", said).await.0, StatusCode::OK);
+    let outbox = wait_for("the answer", async || {
+        let outbox = host.outbox().await;
+        (!outbox.is_empty()).then_some(outbox)
+    })
+    .await;
+    assert_eq!((&outbox[0]["text"], &outbox[0]["by"]), (&json!("你好"), &json!("webhook")));
+    let report =
+        posted.lock().unwrap().iter().find(|(_, report)| report["content"] == "你好").unwrap().1.clone();
+    assert_eq!((&report["format"], &report["type"]), (&json!("text"), &json!("friend_message")));
+    assert_eq!(report["sender_id"], friends[0]["id"]);
+    host.stop().await;
+}
+
 /// How long the tests of this file give an endpoint that is slow on purpose.
 const SLOW: Duration = Duration::from_millis(200);
 

@@ -67,7 +67,7 @@ mod webhook;
 pub use remote::Remote;
 pub use reporters::Reporters;
 pub use server::serve;
-pub use settings::{ApiSettings, ReportSettings, Secret, TimeUnit, WebhookTimes};
+pub use settings::{ApiSettings, ReportSettings, TimeUnit, WebhookSecret, WebhookTimes};
 
 /// All paths of the API. Must be called within a tokio runtime: from here on events are kept for check_event.
 pub fn router(host: Host, settings: ApiSettings) -> Router {

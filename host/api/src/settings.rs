@@ -7,7 +7,7 @@ use mynah_model::names::AccountName;
 
 mod reports;
 
-pub use reports::{ReportSettings, Secret};
+pub use reports::{ReportSettings, WebhookSecret};
 
 /// Settings of the API: the `[api]` table of the configuration, and `hosts` above it. Every field has a default.
 #[derive(Debug, Clone)]

@@ -95,13 +95,13 @@ impl Host {
         actions: &[Action],
     ) -> Result<Vec<Result<ActNumber, Refusal>>, HostError> {
         let ended = Write::DeliveryEnded { address: delivery.address.clone(), seq: delivery.seq };
-        match event {
+        let kept = match event {
             Some(event) => self.answer(event, actions.to_vec(), Actor::Webhook, vec![ended]).await,
             None => {
-                self.store().write_durable(ended.into()).await?;
-                Ok(Vec::new())
+                self.store().write_durable(ended.into()).await.map(|()| Vec::new()).map_err(HostError::from)
             }
-        }
+        };
+        unless_ended(kept)
     }
 
     /// A report cannot be delivered: it is set aside as a dead letter, and those behind it go on.
@@ -117,7 +117,8 @@ impl Host {
             report: delivery.report.clone(),
         };
         let ended = Write::DeliveryEnded { address: delivery.address.clone(), seq: delivery.seq };
-        Ok(self.store().write_durable(Batch::from(vec![ended, Write::DeadLetter(letter)])).await?)
+        let batch = Batch::from(vec![ended, Write::DeadLetter(letter)]);
+        unless_ended(self.store().write_durable(batch).await.map_err(HostError::from))
     }
 
     /// An account has no webhook any more: what waits for it goes, and a later one begins anew. How many reports
@@ -184,6 +185,18 @@ impl Host {
             }
             Err(error) => Err(error),
         }
+    }
+}
+
+/// A report that does not wait any more has ended before, and nothing happens for it a second time, for
+/// example because a commit that was reported as failed went through after all.
+fn unless_ended<T: Default>(kept: Result<T, HostError>) -> Result<T, HostError> {
+    match kept {
+        Err(HostError::Store(error @ StoreError::NoDelivery { .. })) => {
+            tracing::warn!(%error, "nothing is done for it");
+            Ok(T::default())
+        }
+        kept => kept,
     }
 }
 

@@ -29,7 +29,7 @@ pub struct ReportSettings {
     /// How long after the end of one call of `poll_api` the next one begins.
     pub poll_interval: Duration,
     /// What reports are signed with; without it they are not.
-    pub webhook_secret: Option<Secret>,
+    pub webhook_secret: Option<WebhookSecret>,
 }
 
 impl Default for ReportSettings {
@@ -101,9 +101,9 @@ impl ReportSettings {
 
 /// Something that nobody else may know. It is never shown.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct WebhookSecret(String);
 
-impl Secret {
+impl WebhookSecret {
     /// Keeps a text secret.
     pub fn new(text: String) -> Self {
         Self(text)
@@ -114,9 +114,9 @@ impl Secret {
     }
 }
 
-impl fmt::Debug for Secret {
+impl fmt::Debug for WebhookSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(..)")
+        f.write_str("WebhookSecret(..)")
     }
 }
 
@@ -141,9 +141,17 @@ mod tests {
     }
 
     #[test]
+    fn every_event_is_documented() {
+        let page = include_str!("../../../../docs/webhooks.md");
+        assert!(EVENTS.iter().all(|event| page.contains(&format!("`{event}`"))));
+    }
+
+    #[test]
     fn a_secret_is_not_shown() {
-        let settings =
-            ReportSettings { webhook_secret: Some(Secret::new("hunter2".into())), ..Default::default() };
+        let settings = ReportSettings {
+            webhook_secret: Some(WebhookSecret::new("hunter2".into())),
+            ..Default::default()
+        };
         assert!(!format!("{settings:?}").contains("hunter2"));
     }
 }

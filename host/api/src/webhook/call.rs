@@ -12,7 +12,7 @@ use sha2::Sha256;
 use tokio::time::{Instant, timeout_at};
 
 use crate::remote::{self, Remote};
-use crate::settings::{Secret, WEBHOOK_ANSWER, WebhookTimes};
+use crate::settings::{WEBHOOK_ANSWER, WebhookSecret, WebhookTimes};
 
 /// What became of a call.
 #[derive(Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl Endpoint {
     pub(crate) fn new(
         http: Client,
         remote: Remote,
-        secret: Option<&Secret>,
+        secret: Option<&WebhookSecret>,
         times: WebhookTimes,
     ) -> Result<Self, InvalidLength> {
         let signer = secret.map(|secret| Hmac::new_from_slice(secret.bytes())).transpose()?;
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn a_signature_is_what_others_compute() {
         let remote = "http://127.0.0.1/".parse().unwrap();
-        let secret = Secret::new("key".to_owned());
+        let secret = WebhookSecret::new("key".to_owned());
         let http = remote::client(WebhookTimes::default().connect).unwrap();
         let endpoint = Endpoint::new(http, remote, Some(&secret), WebhookTimes::default()).unwrap();
         assert_eq!(

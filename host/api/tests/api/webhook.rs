@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::http::Method;
-use mynah_api::{ReportSettings, Secret};
+use mynah_api::{ReportSettings, WebhookSecret};
 use mynah_model::event::AccountState;
 use mynah_networks::sim::LoginMode;
 use mynah_store::Store;
@@ -49,7 +49,7 @@ async fn a_message_is_posted_as_in_the_documents() {
 async fn with_a_secret_the_body_is_signed() {
     let endpoint = Endpoint::new(endpoint::ok).await;
     let reports = ReportSettings {
-        webhook_secret: Some(Secret::new("钥匙".into())),
+        webhook_secret: Some(WebhookSecret::new("钥匙".into())),
         ..posting_to(&endpoint.url("/"))
     };
     let host = Reporting::new(reports).await;

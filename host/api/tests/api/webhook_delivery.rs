@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 
 use crate::endpoint::{self, Call, Endpoint, messages};
 use crate::reporting::{Reporting, posting_to, quick, settings};
+use crate::stage::Stage;
 
 /// Checks that every number from 0 has arrived once, in order within each of so many chats.
 fn check_order(calls: &[Call], count: usize, chats: usize) {
@@ -225,4 +226,29 @@ async fn a_call_that_is_under_way_when_the_host_stops_is_finished_and_not_repeat
     let texts: Vec<_> = endpoint.messages(2).await.iter().map(|call| call.field("content")).collect();
     assert_eq!(texts, ["慢", "快"]);
     host.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_answer_asks_for_is_done_once_however_often_the_end_of_the_report_is_noted() {
+    use mynah_model::action::{Action, ActionBody};
+    use mynah_model::message::Segment;
+    use mynah_model::names::Seq;
+    let stage = Stage::new(ApiSettings::default()).await;
+    let host = &stage.host;
+    let seq = stage.say(json!({"friend": "123456", "text": "x"})).await;
+    let event = host.event(Seq(seq)).await.unwrap().unwrap();
+    let place = host.take_up(&event, Some("{}".to_owned())).await.unwrap();
+    let delivery = host.next_delivery(&place).await.unwrap().unwrap();
+    let reply = ActionBody::Reply { segments: vec![Segment::text("y")], quote: false };
+    let mute = ActionBody::Shutup { members: vec!["7".to_owned()], seconds: 60 };
+    let actions = [Action::new(reply), Action::new(mute)];
+    let results = host.delivered(&delivery, Some(&event), &actions).await.unwrap();
+    assert!(results[0].is_ok() && results[1].is_err(), "nobody is muted in a chat of two: {results:?}");
+    assert_eq!(host.next_delivery(&place).await.unwrap(), None);
+    assert!(host.delivered(&delivery, Some(&event), &actions).await.unwrap().is_empty());
+    host.give_up(&delivery, "webhook.refused", "no").await.unwrap();
+    assert_eq!(host.dead_letters(None, 9).await.unwrap(), []);
+    host.settled().await.unwrap();
+    assert_eq!(stage.outbox().await.len(), 1);
+    stage.end().await;
 }

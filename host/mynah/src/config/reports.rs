@@ -128,8 +128,27 @@ mod tests {
         assert_eq!(settings.post_message_filter["group_uid"], "552603");
         assert_eq!(settings.poll_interval, Duration::from_secs(7));
         assert_eq!(settings.poll_api, Some("http://127.0.0.1:9/poll".parse().unwrap()));
-        assert_eq!(settings.webhook_secret, Some(mynah_api::Secret::new("hunter2".into())));
+        assert_eq!(settings.webhook_secret, Some(mynah_api::WebhookSecret::new("hunter2".into())));
         assert_eq!(account("poll_interval = \"250ms\"").unwrap().poll_interval, Duration::from_millis(250));
+    }
+
+    #[test]
+    fn what_the_documentation_shows_is_what_holds_without_it() {
+        let page = include_str!("../../../../docs/webhooks.md");
+        let shown = page.split("```toml").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("webhook.secret"), "x").unwrap();
+        let config = Config::parse(&folder.path().join("mynah.toml"), shown).unwrap();
+        let shown = config.api.reports.values().next().unwrap().clone();
+        let default = ReportSettings::default();
+        assert!(shown.post_api.is_some() && shown.webhook_secret.is_some());
+        assert_eq!(
+            (shown.post_event, shown.post_media_data, shown.post_stdout, shown.poll_interval),
+            (default.post_event, default.post_media_data, default.post_stdout, default.poll_interval)
+        );
+        for key in ["post_event_list", "poll_api"] {
+            assert!(page.contains(&format!("# {key} = ")), "{key}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use mynah_api::Secret;
+use mynah_api::WebhookSecret;
 
 use super::problem::Problem;
 use super::section::Value;
@@ -12,7 +12,7 @@ use super::section::Value;
 const MOST: usize = 4096;
 
 /// Reads `"text"`, `{ file = "PATH" }` or `{ env = "NAME" }`.
-pub(super) fn read(value: &Value<'_>, folder: &Path) -> Result<Secret, Problem> {
+pub(super) fn read(value: &Value<'_>, folder: &Path) -> Result<WebhookSecret, Problem> {
     if !value.is_table() {
         return keep(value, value.text("a text, { file = \"PATH\" } or { env = \"NAME\" }")?.to_owned());
     }
@@ -42,11 +42,11 @@ fn read_file(path: &Path) -> std::io::Result<String> {
     Ok(text)
 }
 
-fn keep(value: &Value<'_>, text: String) -> Result<Secret, Problem> {
+fn keep(value: &Value<'_>, text: String) -> Result<WebhookSecret, Problem> {
     match text.len() {
         0 => Err(value.problem("is an empty secret")),
         length if length > MOST => Err(value.problem(format!("is a secret of more than {MOST} bytes"))),
-        _ => Ok(Secret::new(text)),
+        _ => Ok(WebhookSecret::new(text)),
     }
 }
 
@@ -55,7 +55,7 @@ mod tests {
     use super::super::Config;
     use super::*;
 
-    fn secret(folder: &Path, given: &str) -> Result<Option<Secret>, String> {
+    fn secret(folder: &Path, given: &str) -> Result<Option<WebhookSecret>, String> {
         let text = format!("[[account]]\nname = \"qq\"\nwebhook_secret = {given}\n");
         let config = Config::parse(&folder.join("mynah.toml"), &text).map_err(|error| error.message)?;
         Ok(config.api.reports.values().next().unwrap().webhook_secret.clone())
@@ -65,11 +65,11 @@ mod tests {
     fn a_secret_comes_from_the_file_a_file_or_the_environment() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("key"), "hunter2\r\n").unwrap();
-        let hunter2 = Some(Secret::new("hunter2".into()));
+        let hunter2 = Some(WebhookSecret::new("hunter2".into()));
         assert_eq!(secret(folder.path(), "\"hunter2\"").unwrap(), hunter2);
         assert_eq!(secret(folder.path(), "{ file = \"key\" }").unwrap(), hunter2);
         let path = std::env::var("PATH").unwrap();
-        assert_eq!(secret(folder.path(), "{ env = \"PATH\" }").unwrap(), Some(Secret::new(path)));
+        assert_eq!(secret(folder.path(), "{ env = \"PATH\" }").unwrap(), Some(WebhookSecret::new(path)));
     }
 
     #[test]

@@ -36,7 +36,8 @@ pub enum ReportersError {
 pub struct Reporters {
     host: Host,
     settings: ApiSettings,
-    http: Client,
+    /// One for all; made when the first of them needs it, because the system's certificates take a while to read.
+    http: Option<Client>,
     router: Router,
     listen: Vec<SocketAddr>,
     close: watch::Sender<bool>,
@@ -58,7 +59,7 @@ impl Reporters {
         let mut reporters = Self {
             host: host.clone(),
             settings: settings.clone(),
-            http: remote::client(settings.webhook.connect)?,
+            http: None,
             router: router.clone(),
             listen: listen.to_vec(),
             close,
@@ -85,7 +86,7 @@ impl Reporters {
                 account: account.clone(),
                 remote,
                 interval: reports.poll_interval,
-                http: self.http.clone(),
+                http: self.http()?,
                 router: self.router.clone(),
                 listen: self.listen.clone(),
             };
@@ -95,11 +96,20 @@ impl Reporters {
             self.tasks.spawn(forget(self.host.clone(), name));
             return Ok(());
         };
-        let endpoint = Endpoint::new(self.http.clone(), remote, reports.webhook_secret.as_ref(), times)
+        let endpoint = Endpoint::new(self.http()?, remote, reports.webhook_secret.as_ref(), times)
             .map_err(|_| ReportersError::Secret(name.clone()))?;
         let webhook = Webhook::new(self.host.clone(), name, reports, endpoint, times);
         self.tasks.spawn(webhook.run(self.closing.clone()));
         Ok(())
+    }
+
+    fn http(&mut self) -> Result<Client, ReportersError> {
+        let http = match self.http.take() {
+            Some(http) => http,
+            None => remote::client(self.settings.webhook.connect)?,
+        };
+        self.http = Some(http.clone());
+        Ok(http)
     }
 
     /// Ends them: nothing new is begun, and calls that are under way have a few seconds. Reports that are not posted

@@ -1,6 +1,6 @@
 //! From a configuration to a running host, and back down. `mynah run`, `mynah dev` and the tests all start here.
 
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -73,18 +73,6 @@ impl Running {
     /// Exit code 2 for what the configuration says (a roster that cannot be read), 1 for what the machine says (a port
     /// in use, a database of a newer version).
     pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
-        Self::start_writing_to(config, clock, std::io::stdout()).await
-    }
-
-    /// The same; `post_stdout` writes to `stdout`.
-    ///
-    /// # Errors
-    /// As [`Running::start`].
-    pub async fn start_writing_to(
-        config: Config,
-        clock: Arc<dyn Clock>,
-        stdout: impl Write + Send + 'static,
-    ) -> Result<Self, Failure> {
         config.check_exposure()?;
         // First what fails most, before anything is written.
         let listeners = listen(&config.listen).await?;
@@ -115,13 +103,19 @@ impl Running {
         let host = host.context("starting the host was cut short")?.map_err(anyhow::Error::from)?;
 
         let router = mynah_api::router(host.clone(), config.api.clone());
+        let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>();
+        let addresses = addresses.context("a socket has no address")?;
+        let reporters = match Reporters::start(&host, &config.api, &router, &addresses, std::io::stdout()) {
+            Ok(reporters) => reporters,
+            Err(error) => {
+                host.shutdown().await;
+                return Err(anyhow::Error::from(error).context("reports cannot be sent").into());
+            }
+        };
         let (stop, stopping) = watch::channel(false);
         let mut servers = JoinSet::new();
-        let mut addresses = Vec::new();
-        for listener in listeners {
-            let address = listener.local_addr().context("a socket has no address")?;
+        for (listener, address) in listeners.into_iter().zip(&addresses) {
             tracing::info!("listening on http://{address}");
-            addresses.push(address);
             let mut stopping = stopping.clone();
             let shutdown = async move {
                 // An error is the end of the sender, which is an end too.
@@ -130,13 +124,6 @@ impl Running {
             let listener = Allowed::new(listener, config.allow_from.clone());
             servers.spawn(mynah_api::serve(listener, router.clone(), shutdown));
         }
-        let reporters = match Reporters::start(&host, &config.api, &router, &addresses, stdout) {
-            Ok(reporters) => reporters,
-            Err(error) => {
-                host.shutdown().await;
-                return Err(anyhow::Error::from(error).context("reports cannot be sent").into());
-            }
-        };
         Ok(Self { host, addresses, stop, reporters, servers })
     }
 

@@ -64,7 +64,7 @@ pub struct WebhookTimes {
     pub first_pause: Duration,
     /// The longest time between two tries.
     pub longest_pause: Duration,
-    /// A report that is older than this, and was tried at least [`WEBHOOK_TRIES`] times since the host started, is given
+    /// A report that is older than this, and was tried at least four times since the host started, is given
     /// up.
     pub give_up_after: Duration,
 }

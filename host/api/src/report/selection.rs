@@ -23,6 +23,8 @@ impl ReportSettings {
     /// properties, of which there may be many, only if they are asked for.
     pub(crate) fn keeps(&self, report: &Value, api: ApiKind) -> bool {
         match event_of(report) {
+            // Without the ticket in it nobody could accept the request.
+            Some(event @ "friend_request") => self.lists(event, api),
             Some(event) if event.ends_with("_property_change") => self.lists(event, api),
             Some(event) => event.starts_with("new_") || event.starts_with("lose_"),
             None => true,
@@ -65,7 +67,7 @@ mod tests {
             ("new_discuss_member", false, false, true, true),
             ("group_property_change", false, true, false, true),
             ("user_property_change", false, false, false, false),
-            ("friend_request", false, true, false, false),
+            ("friend_request", false, true, false, true),
         ] {
             let report = event(name, json!([]));
             assert_eq!(default.wants(&report, ApiKind::Openqq), by_default, "{name}");

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use crate::support::command::{mynah, run, told};
 use crate::support::host::TestHost;
+use crate::support::http;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
@@ -96,7 +97,7 @@ async fn each_listener_serves_what_it_is_for_and_tls_where_it_has_a_certificate(
     assert!(running.url().starts_with("https://127.0.0.1:"), "{}", running.url());
     let get = async |listener: usize, path: &str| {
         let url = format!("http://{}{path}", running.addresses[listener]);
-        reqwest::get(url).await.unwrap().status().as_u16()
+        http().get(url).send().await.unwrap().status().as_u16()
     };
     assert_eq!(get(0, "/healthz").await, 400, "plain HTTP on a listener with TLS");
     for (listener, path, status) in [

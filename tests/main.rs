@@ -7,6 +7,7 @@
 //! - `hostile`, `kill`, `loops`, `reload`, `timers`: what holds under attack, SIGKILL, endless answers, new releases, restarts
 //! - `controller`: accounts that are logged in and stopped while `mynah run` serves them
 //! - `keys`: keys and certificates, from `mynah.toml` to who is served
+//! - `webhooks`: post_api, post_stdout and poll_api of a whole host, also under SIGKILL
 //! - `cli`, `dev`, `new_script`: the `mynah` command
 //! - `support`: hosts, commands and guests for all of these; the guests' sources lie in `tests/guests`
 
@@ -29,3 +30,4 @@ mod new_script;
 mod operator;
 mod reload;
 mod timers;
+mod webhooks;

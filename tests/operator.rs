@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use crate::support::command::{Session, mynah};
 use crate::support::guests::{component, counter};
 use crate::support::host::TestHost;
-use crate::support::wait_for;
+use crate::support::{http, wait_for};
 
 /// A host with the counter and nothing else that talks, as a process of its own.
 struct Operated {
@@ -27,7 +27,7 @@ impl Operated {
         fs::write(folder.path().join(format!("scripts.d/{script}.wasm")), bytes).unwrap();
         let mut session = Session::start(mynah(folder.path(), ["run"]));
         let url = session.url().await;
-        let host = Self { session, folder, url, http: reqwest::Client::new() };
+        let host = Self { session, folder, url, http: http() };
         wait_for("a running account", async || {
             (host.get("/api/v1/accounts").await[0]["state"] == "running").then_some(())
         })

@@ -24,6 +24,7 @@ use crate::feed::Feed;
 use crate::openqq::Dialect;
 use crate::report;
 use crate::server::Closing;
+use crate::settings::ReportSettings;
 
 /// How much of an answer is handed to the connection at once.
 const PIECE: usize = 64 << 10;
@@ -57,13 +58,21 @@ pub(crate) async fn answer(call: Call) -> Answer {
     Answer::Events(mailbox.take(api.settings.check_event_wait, closing).await)
 }
 
-/// Puts what happens into the mailboxes, for ever.
-pub(crate) async fn deliver(host: Host, mailboxes: Arc<Mailboxes>, mut feed: Feed) {
+/// Puts what happens into the mailboxes, for ever. `settings` are those of the accounts' reports.
+pub(crate) async fn deliver(
+    host: Host,
+    mailboxes: Arc<Mailboxes>,
+    settings: HashMap<AccountName, ReportSettings>,
+    mut feed: Feed,
+) {
+    let default = ReportSettings::default();
     loop {
         match feed.next().await {
             Ok(Some(event)) => {
                 let Some(account) = host.account(event.account.as_str()) else { continue };
-                if let Some(report) = report::of(&event, &account) {
+                let settings = settings.get(account.name()).unwrap_or(&default);
+                let report = report::of(&event, &account);
+                if let Some(report) = report.filter(|report| settings.keeps(report, account.api())) {
                     mailboxes.of(account.name()).put(report);
                 }
             }

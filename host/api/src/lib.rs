@@ -18,6 +18,8 @@
 //! - `sending`, `outcome`: having the host do something, and what became of it in the APIs' words
 //! - `idempotency`: sends that are repeated are sent once
 //! - `check_event`: events by long polling
+//! - [`reporters`]: what tells others by itself: `webhook` (post_api), `lines` (post_stdout), `poll` (poll_api)
+//! - [`remote`]: other people's servers, and the client that calls them
 //! - `client`: get_client_info, stop_client, relogin: the account as a running program
 //! - `controller`: start_client, check_client, get_qrcode: several accounts in one host
 //! - `report`: events in the shape of the API that their account is served through
@@ -50,13 +52,17 @@ mod guard;
 mod idempotency;
 mod jsonp;
 pub mod keys;
+mod lines;
 pub mod objects;
 pub mod openqq;
 pub mod openwx;
 mod outcome;
 mod params;
+mod poll;
 mod problem;
+pub mod remote;
 mod report;
+pub mod reporters;
 mod search;
 mod sending;
 mod server;
@@ -65,10 +71,13 @@ mod signature;
 mod state;
 mod targets;
 pub mod tls;
+mod webhook;
 
 pub use keys::{Key, Keys, Scope, Scopes, Secret};
+pub use remote::Remote;
+pub use reporters::Reporters;
 pub use server::{Server, serve};
-pub use settings::{ApiSettings, TimeUnit};
+pub use settings::{ApiSettings, ReportSettings, TimeUnit, WebhookSecret, WebhookTimes};
 pub use tls::Tls;
 
 /// All paths of the API. Must be called within a tokio runtime: from here on events are kept for check_event.

@@ -1,12 +1,16 @@
 //! What the operator can set for the API, with every limit and time that it has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use mynah_model::names::AccountName;
 
 use crate::keys::Keys;
 use crate::openqq::Dialect;
+
+mod reports;
+
+pub use reports::{ReportSettings, WebhookSecret};
 
 /// Settings of the API: the `[api]` table of the configuration, and `hosts` above it. Every field has a default.
 #[derive(Debug, Clone)]
@@ -44,6 +48,48 @@ pub struct ApiSettings {
     pub async_sends: usize,
     /// How many `consult` calls may wait for their answer at once; 503 above it. Each of them looks at every event.
     pub consults: usize,
+    /// What the operator set about the reports of an account; an account that is not here has the defaults.
+    pub reports: HashMap<AccountName, ReportSettings>,
+    /// How webhooks are called.
+    pub webhook: WebhookTimes,
+}
+
+impl ApiSettings {
+    /// The settings of an account's reports.
+    pub(crate) fn reports_of(&self, account: &AccountName) -> ReportSettings {
+        self.reports.get(account).cloned().unwrap_or_default()
+    }
+}
+
+/// How long a webhook may take, and how often it is tried.
+#[derive(Debug, Clone, Copy)]
+pub struct WebhookTimes {
+    /// How long connecting may take.
+    pub connect: Duration,
+    /// How long a call may take in all, its answer included.
+    pub total: Duration,
+    /// How long after the first failure a report is tried again. The time doubles with every failure; each is cut by up
+    /// to half at random, so that the chats do not all come at once.
+    pub first_pause: Duration,
+    /// The longest time between two tries.
+    pub longest_pause: Duration,
+    /// A report that is older than this, and was tried at least four times since the host started, is given
+    /// up.
+    pub give_up_after: Duration,
+}
+
+impl Default for WebhookTimes {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            total: Duration::from_secs(30),
+            first_pause: Duration::from_millis(500),
+            longest_pause: Duration::from_secs(60),
+            // Longer than an endpoint is away for an update; what it would answer after `max_action_age` is not
+            // done anyway.
+            give_up_after: Duration::from_secs(3_600),
+        }
+    }
 }
 
 impl Default for ApiSettings {
@@ -64,6 +110,8 @@ impl Default for ApiSettings {
             connections: CONNECTIONS,
             async_sends: 256,
             consults: 256,
+            reports: HashMap::new(),
+            webhook: WebhookTimes::default(),
         }
     }
 }
@@ -146,3 +194,34 @@ pub(crate) const IDEMPOTENT_TIME: Duration = Duration::from_secs(86_400);
 
 /// The most bytes of a request's head: a GET may carry as long a message as there is, escaped.
 pub(crate) const HEAD_SIZE: usize = 128 << 10;
+
+/// The most bytes of a webhook's answer that are read: as much as a call may have in its body.
+pub(crate) const WEBHOOK_ANSWER: usize = 1 << 20;
+
+/// The most messages that one answer of a webhook may send: what scripts may return is of this order.
+pub(crate) const WEBHOOK_REPLIES: usize = 16;
+
+/// How often a report is tried at least before it is given up, however old it is: after a night without network the
+/// first try may come a moment too early.
+pub(crate) const WEBHOOK_TRIES: u32 = 4;
+
+/// Calls of one account's webhook that may be under way at once. With the bound of an answer this is 32 MiB, and it is
+/// as much as small web servers take.
+pub(crate) const WEBHOOK_CALLS: usize = 32;
+
+/// Chats of one account whose reports are under way or wait to be tried again at once. Those of further chats wait in
+/// the store.
+pub(crate) const WEBHOOK_CHATS: usize = 1_024;
+
+/// How long after the store failed it is tried again.
+pub(crate) const STORE_PAUSE: Duration = Duration::from_secs(1);
+
+/// The most bytes of the picture of a QR code: they have some ten thousand.
+pub(crate) const QR_PICTURE: u64 = 1 << 20;
+
+/// How long an answer of `poll_api` is waited for. The servers that it was made for hold the call until they want
+/// something; what lies between them and us cuts connections that are silent for longer.
+pub(crate) const POLL_WAIT: Duration = Duration::from_secs(300);
+
+/// Dead letters that are listed at once.
+pub(crate) const DEAD_LETTER_PAGE: u32 = 100;

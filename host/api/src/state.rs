@@ -33,7 +33,9 @@ impl Api {
     pub(crate) fn start(host: Host, settings: ApiSettings) -> Arc<Self> {
         let mailboxes = Arc::new(Mailboxes::new(settings.check_event_list_max_size));
         let feed = Feed::from_now(&host);
-        let delivery = tokio::spawn(check_event::deliver(host.clone(), Arc::clone(&mailboxes), feed));
+        let reports = settings.reports.clone();
+        let delivery = check_event::deliver(host.clone(), Arc::clone(&mailboxes), reports, feed);
+        let delivery = tokio::spawn(delivery);
         Arc::new(Self {
             async_sends: Arc::new(Semaphore::new(settings.async_sends)),
             consults: Arc::new(Semaphore::new(settings.consults)),

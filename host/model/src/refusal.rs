@@ -87,6 +87,8 @@ codes! {
     HttpBody = "http.body", "The request's body is too large, too slow, or not of the kind that its Content-Type says.";
     HttpParameter = "http.parameter", "A parameter or a field of the request is missing, unknown or not of the right form; the text names it.";
     HttpPath = "http.path", "There is nothing at this path for this method; `/api/v1/openapi.json` lists what there is.";
+    WebhookRefused = "webhook.refused", "The endpoint of `post_api` answered a report with a status that says no (3xx or 4xx): redirects are not followed, and what was refused is not repeated. `GET /api/v1/dead-letters` lists such reports; `POST /api/v1/dead-letters/{id}/retry` sends one again.";
+    WebhookUnreachable = "webhook.unreachable", "The endpoint of `post_api` could not be reached, or failed, until the host gave the report up. `GET /api/v1/dead-letters` lists such reports; `POST /api/v1/dead-letters/{id}/retry` sends one again.";
     HttpUnavailable = "http.unavailable", "The host could not do this now; its log says why.";
 }
 

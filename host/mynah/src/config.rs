@@ -10,7 +10,9 @@ mod key;
 mod listen;
 mod problem;
 mod quantity;
+mod reports;
 mod script;
+mod secret;
 mod section;
 
 use std::collections::HashMap;
@@ -144,6 +146,20 @@ impl Config {
         let max_clients =
             top.read("max_clients", |value| value.integer(1..=mynah_runtime::limits::KNOWN_ACCOUNTS))?;
         let max_clients = max_clients.unwrap_or(default.max_clients);
+        let accounts = top
+            .read("account", |value| {
+                let accounts = account::read_all(&value, folder)?;
+                if accounts.len() > max_clients {
+                    let count = accounts.len();
+                    return Err(value.problem(format!(
+                        "names {count} accounts and `max_clients` is {max_clients}: raise it or name fewer"
+                    )));
+                }
+                Ok(accounts)
+            })?
+            .unwrap_or(default.accounts);
+        let reports_of = |account: &AccountConfig| (account.name.clone(), account.reports.clone());
+        api.reports = accounts.iter().map(reports_of).collect();
         let mut config = Self {
             file: None,
             listen: listen.unwrap_or(default.listen),
@@ -171,18 +187,7 @@ impl Config {
                 .read("max_action_age", |value| read_span(&value, "a length of time, such as \"5min\""))?
                 .unwrap_or(default.max_action_age),
             api,
-            accounts: top
-                .read("account", |value| {
-                    let accounts = account::read_all(&value, folder)?;
-                    if accounts.len() > max_clients {
-                        let count = accounts.len();
-                        return Err(value.problem(format!(
-                            "names {count} accounts and `max_clients` is {max_clients}: raise it or name fewer"
-                        )));
-                    }
-                    Ok(accounts)
-                })?
-                .unwrap_or(default.accounts),
+            accounts,
             scripts: top.read("script", |value| script::read_all(&value))?.unwrap_or_default(),
         };
         top.finish()?;

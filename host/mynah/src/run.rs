@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use mynah_api::{ApiSettings, Keys, Server, Tls};
+use mynah_api::{ApiSettings, Keys, Reporters, Server, Tls};
 use mynah_engine::{Engine, EngineConfig};
 use mynah_model::clock::{Clock, SystemClock};
 use mynah_networks::sim::{Sim, SimConfig, builtin};
@@ -71,6 +71,7 @@ pub struct Running {
     with_tls: Vec<bool>,
     exit_with_last_account: bool,
     stop: watch::Sender<bool>,
+    reporters: Reporters,
     servers: JoinSet<std::io::Result<()>>,
 }
 
@@ -121,15 +122,23 @@ impl Running {
         let host = host.context("starting the host was cut short")?.map_err(anyhow::Error::from)?;
 
         let connections = config.api.connections;
-        let router = mynah_api::router(host.clone(), ApiSettings { keys, ..config.api });
+        let api = ApiSettings { keys, ..config.api };
+        let router = mynah_api::router(host.clone(), api.clone());
+        let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>();
+        let addresses = addresses.context("a socket has no address")?;
+        let reporters = match Reporters::start(&host, &api, &router, &addresses, std::io::stdout()) {
+            Ok(reporters) => reporters,
+            Err(error) => {
+                host.shutdown().await;
+                return Err(anyhow::Error::from(error).context("reports cannot be sent").into());
+            }
+        };
         let (stop, stopping) = watch::channel(false);
         let mut servers = JoinSet::new();
-        let (mut addresses, mut with_tls) = (Vec::new(), Vec::new());
-        for ((listener, wanted), tls) in listeners.into_iter().zip(&config.listen).zip(certificates) {
-            let address = listener.local_addr().context("a socket has no address")?;
+        let with_tls = certificates.iter().map(Option::is_some).collect();
+        let listeners = listeners.into_iter().zip(&addresses).zip(&config.listen).zip(certificates);
+        for (((listener, address), wanted), tls) in listeners {
             tracing::info!("listening on {}://{address}", scheme(tls.is_some()));
-            addresses.push(address);
-            with_tls.push(tls.is_some());
             let mut stopping = stopping.clone();
             let shutdown = async move {
                 // An error is the end of the sender, which is an end too.
@@ -140,7 +149,7 @@ impl Running {
             servers.spawn(server.serve(listener, shutdown));
         }
         let exit_with_last_account = config.exit_with_last_account;
-        Ok(Self { host, addresses, with_tls, exit_with_last_account, stop, servers })
+        Ok(Self { host, addresses, with_tls, exit_with_last_account, stop, reporters, servers })
     }
 
     /// Where programs on this machine reach the API: `http://127.0.0.1:5000`.
@@ -167,11 +176,15 @@ impl Running {
     /// Answers what is under way, handles what waits, and ends. What waits in the outbox is taken up by the next start.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
-        while let Some(served) = self.servers.join_next().await {
-            if let Err(error) = served.map_err(std::io::Error::other).and_then(|result| result) {
-                tracing::error!(%error, "the API did not end well");
+        let served = async {
+            while let Some(served) = self.servers.join_next().await {
+                if let Err(error) = served.map_err(std::io::Error::other).and_then(|result| result) {
+                    tracing::error!(%error, "the API did not end well");
+                }
             }
-        }
+        };
+        // Both before the store closes: what was posted is noted down.
+        tokio::join!(served, self.reporters.stop());
         self.host.shutdown().await;
     }
 }

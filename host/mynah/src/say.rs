@@ -1,6 +1,7 @@
 //! `mynah say`: a person on the embedded network of a running host says something.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
@@ -15,6 +16,9 @@ use crate::{output, people, run};
 
 /// The variable of the environment that holds the secret of a key.
 const KEY: &str = "MYNAH_KEY";
+
+/// How long reaching the host may take.
+const CONNECT: Duration = Duration::from_secs(5);
 
 /// What is said, where, by whom, and on which host.
 #[derive(Debug, Args)]
@@ -51,7 +55,7 @@ pub(crate) fn main(args: SayArgs) -> Result<(), Failure> {
 async fn say(args: SayArgs) -> Result<Json, Failure> {
     let host = Client {
         url: args.host.trim_end_matches('/').to_owned(),
-        http: reqwest::Client::new(),
+        http: mynah_api::remote::client(CONNECT).context("no HTTP client can be made")?,
         // Not an option: what stands on a command line is seen by everybody on the machine.
         key: std::env::var(KEY).ok().filter(|key| !key.is_empty()),
     };

@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use mynah_engine::Engine;
 use mynah_model::action::{Action, ActionBody, Actor, Outcome, Target};
 use mynah_model::address::Address;
-use mynah_model::clock::Clock;
+use mynah_model::clock::{Clock, UnixMs};
 use mynah_model::event::{AccountState, Event};
 use mynah_model::names::{AccountName, ActNumber, Seq};
 use mynah_model::refusal::{Code, Refusal};
@@ -16,7 +16,7 @@ use mynah_networks::network::Network;
 use mynah_store::{AuditEntry, Batch, Recovery, Store, StoreError, Write};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{broadcast, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::account::{Account, ApiKind};
@@ -28,7 +28,7 @@ use crate::intake::Intake;
 use crate::lifecycle::{Clients, Lifecycle, Maker, NewAccount, Started};
 use crate::limits;
 use crate::outbox::Outbox;
-use crate::record::{Handled, Records};
+use crate::record::{self, Handled, Records};
 use crate::reload::Watch;
 use crate::rules::Rules;
 use crate::scheduler::Scheduler;
@@ -179,6 +179,8 @@ struct Inner {
     catalog: Arc<Catalog>,
     records: Arc<Records>,
     waiting: Waiting,
+    first_seq: Seq,
+    resent: watch::Sender<u64>,
     running: Mutex<Option<Running>>,
     lifecycle: Arc<Lifecycle>,
 }
@@ -292,6 +294,8 @@ impl Host {
             catalog,
             records,
             waiting,
+            first_seq: Seq(recovery.last_seq.0 + 1),
+            resent: watch::Sender::new(0),
             running,
             lifecycle,
         };
@@ -315,7 +319,72 @@ impl Host {
         self.inner.store.stalled().map(|error| Refusal::new(Code::StoreStalled, error.to_string()))
     }
 
-    /// Gates and delivers an action of an API caller or a webhook; resolves with what became of it.
+    /// Gates an action that is not a script's, on the occasion of an event if it answers one.
+    fn decide(&self, account: &Account, event: Option<&Event>, action: Action, by: &Actor) -> Verdict {
+        let roster = account.roster();
+        let acting = ActingAccount {
+            name: account.name(),
+            roster: &roster,
+            state: account.state(),
+            embedded: account.sim().is_some(),
+            outbox: account.acts_waiting(),
+        };
+        let handling = &self.inner.handling;
+        let (now, max_action_age_ms) = (self.now(), handling.max_action_age_ms);
+        let occasion = Occasion { actor: by, grants: None, event, now, max_action_age_ms };
+        gate::decide(&occasion, Some(&acting), &handling.budgets, handling.next_act(), action)
+    }
+
+    /// Gates and delivers actions that answer an event, in one transaction with `also`. Resolves when that is
+    /// committed, not when the acts are done; one result for each action.
+    pub(crate) async fn answer(
+        &self,
+        event: &Event,
+        actions: Vec<Action>,
+        by: Actor,
+        also: Vec<Write>,
+    ) -> Result<Vec<Result<ActNumber, Refusal>>, HostError> {
+        let (mut writes, mut acts) = (also, Vec::new());
+        let mut results = Vec::with_capacity(actions.len());
+        for action in actions {
+            let name = action.body.name();
+            let verdict = match self.account(event.account.as_str()) {
+                Some(account) => self.decide(&account, Some(event), action, &by),
+                None => Verdict::Refused(Refusal::new(
+                    Code::AccountUnknown,
+                    format!("the host has no account `{}`", event.account),
+                )),
+            };
+            writes.extend(record::audit(&by, event, name, &verdict, self.now()));
+            results.push(match verdict {
+                Verdict::Granted(act) => {
+                    let number = act.number;
+                    self.inner.outbox.expect(&act);
+                    writes.push(Write::OutboxDecided(act.clone()));
+                    acts.push(act);
+                    Ok(number)
+                }
+                Verdict::Refused(refusal) => Err(refusal),
+                Verdict::DryRun(_) | Verdict::Schedule { .. } | Verdict::Cancel { .. } | Verdict::Stop => {
+                    Err(scripts_only(name))
+                }
+            });
+        }
+        let (tell, committed) = oneshot::channel();
+        let delivery = self.inner.outbox.clone();
+        self.inner.store.write(Batch::from(writes), move |result| {
+            match &result {
+                Ok(()) => delivery.deliver(acts),
+                Err(_) => delivery.forget(&acts),
+            }
+            // Whoever asked may have gone; the decision stands.
+            let _ = tell.send(result);
+        });
+        committed.await.unwrap_or(Err(StoreError::Closed))?;
+        Ok(results)
+    }
+
+    /// Gates and delivers an action of an API caller; resolves with what became of it.
     pub async fn act(
         &self,
         account: &Account,
@@ -326,32 +395,17 @@ impl Host {
         if let Some(refusal) = self.stalled() {
             return ActOutcome::none(Outcome::Refused, refusal.code.as_str(), refusal.text);
         }
-        let now = self.inner.waiting.now();
+        let now = self.now();
         let name = body.name();
-        let verdict = {
-            let roster = account.roster();
-            let acting = ActingAccount {
-                name: account.name(),
-                roster: &roster,
-                state: account.state(),
-                embedded: account.sim().is_some(),
-                outbox: account.acts_waiting(),
-            };
-            let handling = &self.inner.handling;
-            let max_action_age_ms = handling.max_action_age_ms;
-            let occasion = Occasion { actor: &by, grants: None, event: None, now, max_action_age_ms };
-            let action = Action { target, ..Action::new(body) };
-            gate::decide(&occasion, Some(&acting), &handling.budgets, handling.next_act(), action)
-        };
+        let verdict = self.decide(account, None, Action { target, ..Action::new(body) }, &by);
         let act = match verdict {
             Verdict::Granted(act) => act,
             Verdict::Refused(refusal) => {
                 return ActOutcome::none(outcome_of(refusal.code), refusal.code.as_str(), refusal.text);
             }
             Verdict::DryRun(_) | Verdict::Schedule { .. } | Verdict::Cancel { .. } | Verdict::Stop => {
-                let text = format!("`{name}` is for scripts only");
-                let code = Code::Unsupported.as_str();
-                return ActOutcome::none(Outcome::Unsupported, code, text);
+                let Refusal { code, text, .. } = scripts_only(name);
+                return ActOutcome::none(Outcome::Unsupported, code.as_str(), text);
             }
         };
         let outbox = &self.inner.outbox;
@@ -399,7 +453,30 @@ impl Host {
         Ok(events.into_iter().map(Arc::new).collect())
     }
 
-    async fn read<T: Send + 'static>(
+    /// The time by the host's clock, unix ms.
+    pub fn now(&self) -> UnixMs {
+        self.inner.waiting.now()
+    }
+
+    /// The number of the first event of this run: all before it are of earlier ones.
+    pub fn first_seq(&self) -> Seq {
+        self.inner.first_seq
+    }
+
+    /// Changes whenever a dead letter is to be sent again.
+    pub fn watch_resent(&self) -> watch::Receiver<u64> {
+        self.inner.resent.subscribe()
+    }
+
+    pub(crate) fn count_resent(&self) {
+        self.inner.resent.send_modify(|count| *count += 1);
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    pub(crate) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&mynah_store::Reader) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, HostError> {
@@ -545,6 +622,10 @@ impl Host {
 /// A worker for each core.
 pub fn default_workers() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from)
+}
+
+fn scripts_only(action: &str) -> Refusal {
+    Refusal::new(Code::Unsupported, format!("`{action}` is for scripts only"))
 }
 
 fn make_accounts(setups: Vec<AccountSetup>, maker: &Maker) -> Result<Accounts, HostError> {

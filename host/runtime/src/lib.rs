@@ -16,6 +16,7 @@
 //! - [`gate`], [`grants`], [`budget`], [`moderation`]: what is done of what is asked for
 //! - `state`: what scripts see of their kv while an event is handled
 //! - `outbox`, `ended`: delivery, at most once and in order within a chat; what comes of it
+//! - [`deliveries`]: reports on their way to webhooks
 //! - `timers`: timers of scripts
 //! - [`scripts`], `rules`, [`health`], `reload`: files -> releases -> the live rule set
 //! - [`status`]: what the host shows of itself
@@ -26,6 +27,7 @@ mod accounts;
 pub mod budget;
 pub mod client_files;
 mod client_state;
+pub mod deliveries;
 mod ended;
 pub mod gate;
 pub mod grants;
@@ -54,8 +56,10 @@ use mynah_networks::waiting;
 pub use account::{Account, ApiKind};
 pub use client_files::{ClientFile, ClientFilesError, ClientFolder};
 pub use client_state::{ClientState, Plugin};
+pub use deliveries::ResendError;
 pub use host::{AccountSetup, ActOutcome, Host, HostConfig, HostError};
 pub use lifecycle::{Clients, NewAccount, Started};
 pub use login_code::LoginCode;
+pub use mynah_store::{DeadLetter, Delivery};
 pub use scripts::{ScriptSetup, ScriptSources};
 pub use status::{OutboxEntry, ScriptStatus};

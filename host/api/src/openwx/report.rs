@@ -7,12 +7,15 @@
 use std::sync::Arc;
 
 use mynah_model::address::ChatKind;
-use mynah_model::event::{Chat, Event, EventBody, Membership, Recall, Request};
+use mynah_model::event::{
+    Chat, Event, EventBody, Membership, PropertyChange, PropertyOwner, Recall, Request,
+};
 use mynah_model::message::{Media, Message, MessageClass, MessageSource, Segment};
 use mynah_model::roster::{Group, Person, Roster};
 use serde_json::{Map, Value, json};
 
 use super::objects;
+use crate::report;
 
 /// What apps tell of what is shared, as far as a network gives it with the message.
 const APP_FIELDS: [&str; 5] = ["app_name", "app_id", "app_title", "app_desc", "app_url"];
@@ -33,9 +36,27 @@ pub(crate) fn of(event: &Event, roster: &Roster) -> Option<Value> {
         EventBody::MemberJoined(membership) => ("new_group_member", member(chat?, membership, roster)?),
         EventBody::MemberLost(membership) => ("lose_group_member", member(chat?, membership, roster)?),
         EventBody::FriendRequest(request) => ("friend_request", friend_request(request)),
+        EventBody::PropertyChanged(change) => {
+            let object = changed_object(chat, change, roster)?;
+            let params = json!([object, change.property, change.old, change.new]);
+            return Some(report::event(report::property_change(change.owner), params));
+        }
         _ => return None,
     };
-    Some(json!({ "post_type": "event", "event": name, "params": params }))
+    Some(report::event(name, params.into()))
+}
+
+/// What a changed property belongs to, as it is after the change. This API has no discusses.
+fn changed_object(chat: Option<&Chat>, change: &PropertyChange, roster: &Roster) -> Option<Value> {
+    let who = change.who.as_ref();
+    let known = |found: Option<&Arc<Person>>| found.map(|person| Person::clone(person)).or(who.cloned());
+    Some(match change.owner {
+        PropertyOwner::User => objects::user(roster),
+        PropertyOwner::Friend => objects::friend(&known(roster.friends.get(&who?.id))?),
+        PropertyOwner::Group => group(chat?, roster),
+        PropertyOwner::GroupMember => objects::member(&known(roster.member(&chat?.id, &who?.id))?),
+        PropertyOwner::Discuss | PropertyOwner::DiscussMember => return None,
+    })
 }
 
 /// A member and the group, of events in groups.

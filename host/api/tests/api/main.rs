@@ -13,6 +13,9 @@
 //! - `hostile`: requests that are wrong on purpose
 //! - `connections`: what a peer may hold of a listener, and TLS
 //! - `socket`: what only a connection shows
+//! - `endpoint`: a server that is called; `reporting`: a host that calls it
+//! - `webhook`, `webhook_answers`, `webhook_delivery`: post_api; `dead_letters`: what did not arrive
+//! - `poll`, `lines`: poll_api, post_stdout
 
 #[cfg(test)]
 mod admin;
@@ -23,9 +26,13 @@ mod connections;
 #[cfg(test)]
 mod controller;
 #[cfg(test)]
+mod dead_letters;
+#[cfg(test)]
 mod dialect;
 #[cfg(test)]
 mod documents;
+#[cfg(test)]
+mod endpoint;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
@@ -33,14 +40,26 @@ mod idempotency;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod lines;
+#[cfg(test)]
 mod openqq;
 #[cfg(test)]
 mod openwx;
 #[cfg(test)]
 mod openwx_talk;
 #[cfg(test)]
+mod poll;
+#[cfg(test)]
+mod reporting;
+#[cfg(test)]
 mod socket;
 #[cfg(test)]
 mod stage;
 #[cfg(test)]
 mod vectors;
+#[cfg(test)]
+mod webhook;
+#[cfg(test)]
+mod webhook_answers;
+#[cfg(test)]
+mod webhook_delivery;

@@ -16,7 +16,7 @@ use mynah_networks::roster_file;
 use mynah_networks::sim::{LoginMode, Sim, SimConfig};
 use mynah_runtime::scheduler::threads_for;
 use mynah_runtime::{Account, AccountSetup, ApiKind, Host, HostConfig};
-use mynah_store::Store;
+use mynah_store::{Recovery, Store};
 use serde_json::Value;
 use tower::ServiceExt;
 
@@ -103,10 +103,36 @@ impl Stage {
     ) -> Self {
         let sim = Sim::new(SimConfig { roster, login, ..SimConfig::default() }, clock.clone());
         let account = AccountSetup { name: name.parse().unwrap(), api, network: sim };
-        let config = HostConfig { workers: Some(2), accounts: vec![account], ..HostConfig::default() };
+        Self::run(settings, clock, name, vec![account], Store::open_in_memory().unwrap())
+    }
+
+    /// A host whose accounts have just been started, on a store that may have been used before.
+    pub(crate) fn with_accounts(
+        settings: ApiSettings,
+        login: LoginMode,
+        names: &[&str],
+        opened: (Store, Recovery),
+    ) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let set_up = |name: &&str| {
+            let sim = SimConfig { roster: roster("roster_qq.json"), login, ..SimConfig::default() };
+            let network = Sim::new(sim, clock.clone());
+            AccountSetup { name: name.parse().unwrap(), api: ApiKind::Openqq, network }
+        };
+        let accounts = names.iter().map(set_up).collect();
+        Self::run(settings, clock, ACCOUNT, accounts, opened)
+    }
+
+    fn run(
+        settings: ApiSettings,
+        clock: Arc<dyn Clock>,
+        name: &'static str,
+        accounts: Vec<AccountSetup>,
+        (store, recovery): (Store, Recovery),
+    ) -> Self {
+        let config = HostConfig { workers: Some(2), accounts, ..HostConfig::default() };
         let engine =
             Engine::new(EngineConfig { workers: threads_for(2), ..EngineConfig::default() }).unwrap();
-        let (store, recovery) = Store::open_in_memory().unwrap();
         let host = Host::start(config, engine, store, recovery, clock).unwrap();
         let router = mynah_api::router(host.clone(), settings);
         Self { name, host, router }

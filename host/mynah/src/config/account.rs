@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use mynah_api::ReportSettings;
 use mynah_api::openqq::Dialect;
 use mynah_model::names::AccountName;
 
@@ -29,13 +30,22 @@ pub struct AccountConfig {
     pub seed: u64,
     /// How it logs in.
     pub login: LoginMode,
+    /// What becomes of its reports.
+    pub reports: ReportSettings,
 }
 
 impl AccountConfig {
     /// An account with nothing but a name: on the built-in network, logged in at once.
     pub(super) fn named(name: AccountName) -> Self {
-        let dialect = Dialect::default();
-        Self { name, api: ApiKind::Openqq, dialect, roster: None, seed: 1, login: LoginMode::Immediate }
+        Self {
+            name,
+            api: ApiKind::Openqq,
+            dialect: Dialect::default(),
+            roster: None,
+            seed: 1,
+            login: LoginMode::Immediate,
+            reports: ReportSettings::default(),
+        }
     }
 }
 
@@ -83,6 +93,7 @@ fn read(value: &Value<'_>, folder: &Path) -> Result<AccountConfig, Problem> {
     let login = section.read("login", |value| {
         value.choice(&[("immediate", LoginMode::Immediate), ("qrcode", LoginMode::QrCode)])
     })?;
+    let reports = super::reports::read(&mut section, folder)?;
     section.finish()?;
     let name = name.ok_or_else(|| section.problem("`name` is missing, for example `name = \"qq\"`"))?;
     let mut account = AccountConfig::named(name);
@@ -91,5 +102,6 @@ fn read(value: &Value<'_>, folder: &Path) -> Result<AccountConfig, Problem> {
     account.dialect = dialect.map_or(account.dialect, |(_, dialect)| dialect);
     account.seed = seed.unwrap_or(account.seed);
     account.login = login.unwrap_or(account.login);
+    account.reports = reports;
     Ok(account)
 }

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::header;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use mynah_runtime::Account;
+use mynah_runtime::{Account, Avatar};
 use serde_json::{Value, json};
 
 use crate::access::Denied;
@@ -20,8 +20,10 @@ pub(crate) enum Answer {
     Busy(String),
     /// The body could not be read. This HTTP status and why.
     Unread(StatusCode, String),
-    /// An image, of this type; it is not to be kept.
-    Picture { kind: &'static str, bytes: Vec<u8> },
+    /// The picture of somebody.
+    Avatar(Avatar),
+    /// A JPEG that is not to be kept.
+    Picture(Vec<u8>),
     /// Events that return to their queue unless they are read to the end.
     Events(Batch),
 }
@@ -64,8 +66,15 @@ impl Answer {
                 let value = json!({ "code": status.as_u16(), "status": why });
                 (status, Body::from(wrapping.wrap(value.to_string())))
             }
-            Self::Picture { kind, bytes } => {
-                let headers = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")];
+            Self::Picture(bytes) => {
+                let headers = [(header::CONTENT_TYPE, "image/jpeg"), (header::CACHE_CONTROL, "no-cache")];
+                return (headers, bytes).into_response();
+            }
+            Self::Avatar(Avatar { mime, bytes }) => {
+                let headers = [
+                    (header::CONTENT_TYPE, HeaderValue::from_static(mime)),
+                    (header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=3600")),
+                ];
                 return (headers, bytes).into_response();
             }
             Self::Events(batch) => {

@@ -8,15 +8,17 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::Method;
+use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 use axum::routing::any;
 use mynah_model::action::{ActionBody, Target};
 use mynah_model::event::AccountState;
 use mynah_runtime::{Account, ActOutcome, ApiKind, Host};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::access::{self, Caller, Denied};
 use crate::answer::{Answer, auth_failure, not_found};
+use crate::body;
 use crate::client;
 use crate::controller::Control;
 use crate::idempotency::{self, Name};
@@ -43,6 +45,11 @@ pub(crate) trait Endpoint: Copy + Send + 'static {
     /// Whether it needs an account that is logged in and working.
     fn needs_running(self) -> bool;
 
+    /// Whether a call may bring a picture or a file in its body.
+    fn takes_media(self) -> bool {
+        false
+    }
+
     /// Decides on a call and has the host do it.
     fn answer(self, call: Call) -> impl Future<Output = Answer> + Send;
 }
@@ -54,6 +61,14 @@ pub(crate) struct Call {
     pub(crate) account: Arc<Account>,
     pub(crate) params: Params,
     pub(crate) closing: Closing,
+    /// Held while a large body is in memory.
+    pub(crate) _room: Room,
+}
+
+/// How large a body may be, and the right to one that is large.
+pub(crate) struct Room {
+    limit: usize,
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Call {
@@ -98,7 +113,12 @@ async fn serve<E: Endpoint>(State(api): State<Arc<Api>>, request: Request) -> Re
         Ok(caller) => caller,
         Err(denied) => return refuse(&path, &denied),
     };
-    let mut params = match Params::read(request, &api.settings).await {
+    let takes_media = matches!(called, Called::Endpoint(endpoint) if endpoint.takes_media());
+    let room = match room_for(&api, takes_media, &headers) {
+        Ok(room) => room,
+        Err(answer) => return answer.into_response(&Wrapping::Json),
+    };
+    let mut params = match Params::read_within(room.limit, request, &api.settings).await {
         Ok(params) => params,
         Err(ParamError::Body(error)) => {
             return Answer::Unread(error.status(), error.to_string()).into_response(&Wrapping::Json);
@@ -144,7 +164,7 @@ async fn serve<E: Endpoint>(State(api): State<Arc<Api>>, request: Request) -> Re
         if endpoint.needs_running() && account.state() != AccountState::Running {
             return Answer::not_running(&account);
         }
-        endpoint.answer(Call { api, caller, account, params, closing }).await
+        endpoint.answer(Call { api, caller, account, params, closing, _room: room }).await
     };
     let answer = match repeated {
         Some((name, fingerprint)) => remembered.once(name, fingerprint, act).await,
@@ -161,6 +181,18 @@ pub(crate) fn is_send(path: &str) -> bool {
 fn refuse(path: &str, denied: &Denied) -> Response {
     tracing::warn!(path, why = %denied, "call refused");
     auth_failure(denied)
+}
+
+/// Only calls that may bring a picture or a file have large bodies, and only a few of them at once.
+fn room_for(api: &Api, takes_media: bool, headers: &HeaderMap) -> Result<Room, Answer> {
+    let usual = api.settings.body_limit;
+    if !takes_media || !body::may_exceed(usual, headers) {
+        return Ok(Room { limit: usual, _permit: None });
+    }
+    match Arc::clone(&api.media_bodies).try_acquire_owned() {
+        Ok(permit) => Ok(Room { limit: api.settings.media_body_limit.max(usual), _permit: Some(permit) }),
+        Err(_) => Err(Answer::Busy("too many files are being uploaded; try again in a moment".into())),
+    }
 }
 
 /// The account that `client` names; without it the first one of this API, or the only one. To a caller there are no

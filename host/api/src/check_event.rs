@@ -22,9 +22,9 @@ use crate::answer::Answer;
 use crate::call::Call;
 use crate::feed::Feed;
 use crate::openqq::Dialect;
-use crate::report;
 use crate::server::Closing;
 use crate::settings::ReportSettings;
+use crate::{media, report};
 
 /// How much of an answer is handed to the connection at once.
 const PIECE: usize = 64 << 10;
@@ -55,7 +55,14 @@ impl Mailboxes {
 pub(crate) async fn answer(call: Call) -> Answer {
     let Call { api, account, closing, .. } = call;
     let mailbox = api.mailboxes.of(account.name());
-    Answer::Events(mailbox.take(api.settings.check_event_wait, closing).await)
+    let mut batch = mailbox.take(api.settings.check_event_wait, closing).await;
+    if api.settings.reports_of(account.name()).post_media_data {
+        // A client that goes away meanwhile loses nothing: the batch goes back.
+        for report in &mut batch.reports {
+            media::put_data(report, api.host.media()).await;
+        }
+    }
+    Answer::Events(batch)
 }
 
 /// Puts what happens into the mailboxes, for ever. `settings` are those of the accounts' reports.
@@ -71,7 +78,7 @@ pub(crate) async fn deliver(
             Ok(Some(event)) => {
                 let Some(account) = host.account(event.account.as_str()) else { continue };
                 let settings = settings.get(account.name()).unwrap_or(&default);
-                let report = report::of(&event, &account);
+                let report = report::of(&event, &account, host.media());
                 if let Some(report) = report.filter(|report| settings.keeps(report, account.api())) {
                     mailboxes.of(account.name()).put(report);
                 }

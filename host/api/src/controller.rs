@@ -166,7 +166,7 @@ fn check(accounts: &[Arc<Account>]) -> Answer {
 
 fn qrcode(account: &Account) -> Answer {
     match account.login_code() {
-        Some(code) => Answer::Picture { kind: "image/jpeg", bytes: code.picture().to_vec() },
+        Some(code) => Answer::Picture(code.picture().to_vec()),
         None => {
             let state = account.state().as_str();
             Answer::Json(json!({

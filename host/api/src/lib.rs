@@ -17,6 +17,7 @@
 //! - [`objects`]: users, friends, groups as JSON, by tables of fields and types
 //! - `sending`, `outcome`: having the host do something, and what became of it in the APIs' words
 //! - `idempotency`: sends that are repeated are sent once
+//! - `media`: the picture or file that a call brings, and how reports show one
 //! - `check_event`: events by long polling
 //! - [`reporters`]: what tells others by itself: `webhook` (post_api), `lines` (post_stdout), `poll` (poll_api)
 //! - [`remote`]: other people's servers, and the client that calls them
@@ -53,6 +54,7 @@ mod idempotency;
 mod jsonp;
 pub mod keys;
 mod lines;
+mod media;
 pub mod objects;
 pub mod openqq;
 pub mod openwx;

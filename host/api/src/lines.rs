@@ -13,6 +13,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::feed::Feed;
+use crate::media;
 use crate::report::{self, picture};
 use crate::server::Closing;
 use crate::settings::{ReportSettings, STORE_PAUSE};
@@ -54,11 +55,14 @@ impl Lines {
             let settings = self.settings.get(&event.account).filter(|settings| settings.post_stdout);
             let Some(settings) = settings else { continue };
             let Some(account) = self.host.account(event.account.as_str()) else { continue };
-            let Some(mut report) = report::of(&event, &account) else { continue };
+            let Some(mut report) = report::of(&event, &account, self.host.media()) else { continue };
             if !settings.wants(&report, account.api()) {
                 continue;
             }
             picture::add(&mut report).await;
+            if settings.post_media_data {
+                media::put_data(&mut report, self.host.media()).await;
+            }
             if self.host.accounts().len() > 1
                 && let Value::Object(fields) = &mut report
             {

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use reqwest::{Client, Url, redirect};
 
+pub use mynah_runtime::crypto::install as install_crypto;
+
 /// The address of something that is called, http or https. What is shown of it holds no password and no query, both
 /// of which may be secrets.
 #[derive(Clone, PartialEq, Eq)]
@@ -46,14 +48,6 @@ impl fmt::Display for Remote {
 impl fmt::Debug for Remote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Remote({self})")
-    }
-}
-
-/// Makes ring the provider of cryptography for this process, if none is set yet.
-pub fn install_crypto() {
-    if rustls::crypto::CryptoProvider::get_default().is_none() {
-        // It fails if another thread was quicker, and then one is set.
-        let _ = rustls::crypto::ring::default_provider().install_default();
     }
 }
 

@@ -5,7 +5,7 @@
 //! - `picture`: the picture of a QR code as base64
 
 use mynah_model::event::{Event, EventBody, PropertyOwner};
-use mynah_runtime::{Account, ApiKind};
+use mynah_runtime::{Account, ApiKind, MediaStore};
 use serde_json::{Value, json};
 
 use crate::{openqq, openwx};
@@ -13,11 +13,11 @@ use crate::{openqq, openwx};
 pub(crate) mod picture;
 pub(crate) mod selection;
 
-/// The report of an event of this account, if it has one.
-pub(crate) fn of(event: &Event, account: &Account) -> Option<Value> {
+/// The report of an event of this account, if it has one; `store` knows where pictures and files lie.
+pub(crate) fn of(event: &Event, account: &Account, store: &MediaStore) -> Option<Value> {
     let report = match account.api() {
         ApiKind::Openqq => openqq::report::of(event, &account.roster()),
-        ApiKind::Openwx => openwx::report::of(event, &account.roster()),
+        ApiKind::Openwx => openwx::report::of(event, &account.roster(), store),
     };
     report.or_else(|| of_the_account(&event.body))
 }

@@ -44,6 +44,11 @@ pub struct ApiSettings {
     pub body_time: Duration,
     /// How many connections one listener serves at once; further ones wait.
     pub connections: usize,
+    /// The most bytes of the body of a call that brings a picture or a file; 413 above it. A file of 20 MiB fits as
+    /// base64, escaped for a form.
+    pub media_body_limit: usize,
+    /// How many bodies above `body_limit` may be under way at once, for the memory they take; 503 above it.
+    pub media_bodies: usize,
     /// How many `async` sends may be under way at once; 503 above it.
     pub async_sends: usize,
     /// How many `consult` calls may wait for their answer at once; 503 above it. Each of them looks at every event.
@@ -108,6 +113,8 @@ impl Default for ApiSettings {
             body_limit: 1 << 20,
             body_time: Duration::from_secs(30),
             connections: CONNECTIONS,
+            media_body_limit: 32 << 20,
+            media_bodies: 4,
             async_sends: 256,
             consults: 256,
             reports: HashMap::new(),
@@ -151,6 +158,10 @@ pub(crate) const BROADCAST_AT_ONCE: usize = 16;
 
 /// How long the answer to `id=@all` waits for all the messages to be sent. They are sent to the last one anyway.
 pub(crate) const BROADCAST_WAIT: Duration = Duration::from_secs(3);
+
+/// The most bytes of a picture or file that a report carries as `media_data`: check_event holds 20 reports, and its
+/// answer is made as a whole. Larger ones are read where `media_path` says.
+pub(crate) const REPORTED_MEDIA: u64 = 2 << 20;
 
 /// How many events are read from the journal at once while a reader catches up.
 pub(crate) const JOURNAL_PAGE: u32 = 256;

@@ -25,6 +25,8 @@ pub(crate) struct Api {
     pub(crate) consults: Arc<Semaphore>,
     /// Sends that must not be repeated.
     pub(crate) remembered: Arc<Remembered>,
+    /// Room for bodies above the usual limit.
+    pub(crate) media_bodies: Arc<Semaphore>,
     delivery: AbortHandle,
 }
 
@@ -37,6 +39,7 @@ impl Api {
         let delivery = check_event::deliver(host.clone(), Arc::clone(&mailboxes), reports, feed);
         let delivery = tokio::spawn(delivery);
         Arc::new(Self {
+            media_bodies: Arc::new(Semaphore::new(settings.media_bodies)),
             async_sends: Arc::new(Semaphore::new(settings.async_sends)),
             consults: Arc::new(Semaphore::new(settings.consults)),
             remembered: Arc::default(),

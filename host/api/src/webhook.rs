@@ -18,6 +18,7 @@
 //! - `answer`: what an answer asks for
 //! - `pause`: how long to wait between two tries
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use mynah_model::event::{AccountState, Event};
@@ -26,6 +27,7 @@ use mynah_runtime::{Account, Host, HostError};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::feed::Feed;
+use crate::media;
 use crate::report::{self, picture};
 use crate::server::Closing;
 use crate::settings::{DRAIN, JOURNAL_PAGE, ReportSettings, STORE_PAUSE, WEBHOOK_CALLS, WebhookTimes};
@@ -123,19 +125,29 @@ impl Webhook {
         let settled = matches!(account.state(), AccountState::Running | AccountState::Stop);
         if event.seq < self.host.first_seq() && event.chat.is_some() && !settled {
             // An event of an earlier run: who and what it names is known once the account has its roster again.
-            return report::of(event, &account).map(|_| Prepared::Later);
+            return report::of(event, &account, self.host.media()).map(|_| Prepared::Later);
         }
         self.report_of(event, &account).await.map(Prepared::Now)
     }
 
     /// The report of an event as it is posted, if it is wanted.
     async fn report_of(&self, event: &Event, account: &Account) -> Option<String> {
-        let mut report = report::of(event, account)?;
+        let mut report = report::of(event, account, self.host.media())?;
         if !self.settings.wants(&report, account.api()) {
             return None;
         }
         picture::add(&mut report).await;
         Some(report.to_string())
+    }
+
+    /// A report with what it is not kept with: the bytes of its picture or file, if they are wanted.
+    async fn in_full<'r>(&self, report: &'r str) -> Cow<'r, str> {
+        if !self.settings.post_media_data || !report.contains("\"media_id\"") {
+            return Cow::Borrowed(report);
+        }
+        let Ok(mut full) = serde_json::from_str(report) else { return Cow::Borrowed(report) };
+        media::put_data(&mut full, self.host.media()).await;
+        Cow::Owned(full.to_string())
     }
 
     /// Tries until the store does its part; without it nothing can be done.

@@ -6,7 +6,7 @@
 //! # Layout
 //! - [`names`]: what things are called: accounts, scripts, releases, event numbers
 //! - [`address`]: a chat as text, `account/kind/id`, and patterns over it
-//! - [`message`]: messages and their segments
+//! - [`message`]: messages and their segments; [`media_kind`]: what media count as
 //! - [`event`]: what happened in an account
 //! - [`action`]: what is asked of the host, and the [`action::Act`] that comes of it
 //! - [`roster`]: what an account knows: user, friends, groups, discusses
@@ -20,6 +20,7 @@ pub mod action;
 pub mod address;
 pub mod clock;
 pub mod event;
+pub mod media_kind;
 pub mod message;
 pub mod names;
 pub mod refusal;

@@ -94,8 +94,7 @@ impl HostArgs {
 
 /// Does what the command line says.
 pub(crate) fn main() -> ExitCode {
-    // The one provider of cryptography, for whatever in this process speaks TLS; it is never set twice.
-    let _ = mynah_api::tls::install();
+    mynah_runtime::crypto::install();
     let outcome = match Cli::parse().command {
         Command::Run(args) => args.load().and_then(run::main),
         Command::Dev(args) => args.load().and_then(dev::main),

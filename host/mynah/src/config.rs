@@ -8,6 +8,7 @@ mod account;
 mod cidr;
 mod key;
 mod listen;
+mod media;
 mod problem;
 mod quantity;
 mod reports;
@@ -22,7 +23,7 @@ use std::time::Duration;
 
 use mynah_api::{ApiSettings, TimeUnit};
 use mynah_model::names::ScriptName;
-use mynah_runtime::ScriptSetup;
+use mynah_runtime::{MediaConfig, ScriptSetup};
 use mynah_store::Durability;
 use toml::de::DeTable;
 
@@ -72,6 +73,8 @@ pub struct Config {
     pub max_action_age: Duration,
     /// The HTTP API: `[api]`, and `hosts`.
     pub api: ApiSettings,
+    /// Pictures and files: `[media]`, kept in `media` in the data folder.
+    pub media: MediaConfig,
     /// The accounts, in the order of the file.
     pub accounts: Vec<AccountConfig>,
     /// What the operator wrote about scripts.
@@ -126,6 +129,7 @@ impl Config {
             durability: Durability::Process,
             max_action_age: mynah_runtime::limits::MAX_ACTION_AGE,
             api: ApiSettings::default(),
+            media: MediaConfig::default(),
             accounts: "sim".parse().map(AccountConfig::named).into_iter().collect(),
             scripts: HashMap::new(),
         }
@@ -187,6 +191,7 @@ impl Config {
                 .read("max_action_age", |value| read_span(&value, "a length of time, such as \"5min\""))?
                 .unwrap_or(default.max_action_age),
             api,
+            media: top.read("media", |value| media::read(&value, folder))?.unwrap_or_default(),
             accounts,
             scripts: top.read("script", |value| script::read_all(&value))?.unwrap_or_default(),
         };

@@ -13,7 +13,9 @@ use mynah_networks::sim::{Sim, SimConfig, builtin};
 use mynah_networks::{Network, roster_file};
 use mynah_runtime::host::default_workers;
 use mynah_runtime::scheduler::threads_for;
-use mynah_runtime::{AccountSetup, ApiKind, ClientFolder, Clients, Host, HostConfig, ScriptSources};
+use mynah_runtime::{
+    AccountSetup, ApiKind, ClientFolder, Clients, Host, HostConfig, MediaConfig, ScriptSources,
+};
 use mynah_store::{Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -29,6 +31,9 @@ const DATABASE: &str = "mynah.db";
 
 /// The accounts' files in the data folder, if `tmpdir` says nothing else.
 const TMPDIR: &str = "tmp";
+
+/// The folder of the data folder that media are kept in.
+const MEDIA: &str = "media";
 
 /// Runs until it is told to stop.
 pub(crate) fn main(config: Config) -> Result<(), Failure> {
@@ -108,6 +113,7 @@ impl Running {
                 embedded: rules::embedded(),
                 setups: config.scripts,
             },
+            media: MediaConfig { dir: Some(config.data_dir.join(MEDIA)), ..config.media },
             accounts,
             clients: Clients {
                 folder: Some(folder),

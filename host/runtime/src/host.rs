@@ -12,6 +12,7 @@ use mynah_model::clock::{Clock, UnixMs};
 use mynah_model::event::{AccountState, Event};
 use mynah_model::names::{AccountName, ActNumber, Seq};
 use mynah_model::refusal::{Code, Refusal};
+use mynah_networks::AvatarOf;
 use mynah_networks::network::Network;
 use mynah_store::{AuditEntry, Batch, Recovery, Store, StoreError, Write};
 use parking_lot::Mutex;
@@ -21,12 +22,14 @@ use tokio::task::JoinHandle;
 
 use crate::account::{Account, ApiKind};
 use crate::accounts::Accounts;
+use crate::avatars::{Avatar, AvatarError, Avatars};
 use crate::budget::Budgets;
 use crate::gate::{self, ActingAccount, Occasion, Verdict};
 use crate::handling::{Handling, outcome_of};
 use crate::intake::Intake;
 use crate::lifecycle::{Clients, Lifecycle, Maker, NewAccount, Started};
 use crate::limits;
+use crate::media::{MediaConfig, MediaStore};
 use crate::outbox::Outbox;
 use crate::record::{self, Handled, Records};
 use crate::reload::Watch;
@@ -48,6 +51,14 @@ pub enum HostError {
     /// The scripts folder cannot be used.
     #[error("cannot use the scripts folder `{path}`: {error}")]
     ScriptsFolder {
+        /// The folder.
+        path: String,
+        /// What the system says.
+        error: String,
+    },
+    /// The media folder cannot be used.
+    #[error("cannot use the media folder `{path}`: {error}")]
+    MediaFolder {
         /// The folder.
         path: String,
         /// What the system says.
@@ -126,6 +137,8 @@ pub struct HostConfig {
     pub max_action_age: Duration,
     /// Where scripts come from.
     pub scripts: ScriptSources,
+    /// How media are kept and where they may come from.
+    pub media: MediaConfig,
     /// The accounts, in the order that "the first account" means.
     pub accounts: Vec<AccountSetup>,
     /// What all accounts have in common.
@@ -138,6 +151,7 @@ impl Default for HostConfig {
             workers: None,
             max_action_age: limits::MAX_ACTION_AGE,
             scripts: ScriptSources::default(),
+            media: MediaConfig::default(),
             accounts: Vec::new(),
             clients: Clients::default(),
         }
@@ -178,6 +192,8 @@ struct Inner {
     handling: Arc<Handling>,
     catalog: Arc<Catalog>,
     records: Arc<Records>,
+    media: MediaStore,
+    avatars: Avatars,
     waiting: Waiting,
     first_seq: Seq,
     resent: watch::Sender<u64>,
@@ -189,6 +205,7 @@ struct Inner {
 struct Running {
     workers: Workers,
     timers: JoinHandle<()>,
+    media: JoinHandle<()>,
     _watch: Option<Watch>,
 }
 
@@ -209,6 +226,7 @@ impl Host {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, HostError> {
         let tasks = Handle::current();
+        let media = open_media(config.media, &clock)?;
         let waiting = Waiting::new(clock.clone());
         let maker = Maker::new(&mut config.clients, clock);
         let accounts = Arc::new(make_accounts(config.accounts, &maker)?);
@@ -283,7 +301,8 @@ impl Host {
         outbox.recover(recovery.outbox);
         let workers = Workers::start(&handling, &scheduler, &store)?;
         let timers = tasks.spawn(timers.run(accounts.clone(), intake.clone(), waiting.clone()));
-        let running = Mutex::new(Some(Running { workers, timers, _watch: watch }));
+        let keeping = tasks.spawn(media.clone().keep_house(waiting.clone()));
+        let running = Mutex::new(Some(Running { workers, timers, media: keeping, _watch: watch }));
         let inner = Inner {
             accounts,
             store,
@@ -293,6 +312,8 @@ impl Host {
             handling,
             catalog,
             records,
+            media,
+            avatars: Avatars::default(),
             waiting,
             first_seq: Seq(recovery.last_seq.0 + 1),
             resent: watch::Sender::new(0),
@@ -485,6 +506,17 @@ impl Host {
         Ok(read.map_err(|error| std::io::Error::other(error.to_string()))??)
     }
 
+    /// Pictures and files: what was received and what is to be sent.
+    pub fn media(&self) -> &MediaStore {
+        &self.inner.media
+    }
+
+    /// The picture of somebody, asked of the account's network once an hour.
+    pub async fn avatar(&self, account: &Account, of: AvatarOf) -> Result<Avatar, AvatarError> {
+        let network = account.driver().clone();
+        self.inner.avatars.get(account.name(), network.as_ref(), of, self.inner.waiting.now()).await
+    }
+
     /// Every script that was found, live or not.
     pub fn scripts(&self) -> Vec<ScriptStatus> {
         self.inner.catalog.status()
@@ -597,6 +629,7 @@ impl Host {
         self.inner.outbox.close();
         if let Some(running) = &running {
             running.timers.abort();
+            running.media.abort();
         }
         let connected = |account: &Account| account.state() == AccountState::Running;
         if tokio::time::timeout(limits::SHUTDOWN_DRAIN, self.quiet(connected)).await.is_err() {
@@ -637,6 +670,12 @@ fn make_accounts(setups: Vec<AccountSetup>, maker: &Maker) -> Result<Accounts, H
         list.push(maker.account(setup));
     }
     Ok(Accounts::new(list))
+}
+
+fn open_media(config: MediaConfig, clock: &Arc<dyn Clock>) -> Result<MediaStore, HostError> {
+    let path = config.dir.as_ref().map(|dir| dir.display().to_string()).unwrap_or_default();
+    MediaStore::open(config, Arc::clone(clock))
+        .map_err(|error| HostError::MediaFolder { path, error: error.to_string() })
 }
 
 /// Loads what there is, then watches, then looks once more for what came in between.

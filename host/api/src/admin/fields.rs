@@ -82,8 +82,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Api>> for Fields<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, Failure> {
-        let (head, body) = request.into_parts();
-        fields(&body::read(&head.headers, body, &api.settings).await?).map(Self)
+        read(api.settings.body_limit, request, api).await.map(Self)
     }
 }
 
@@ -95,9 +94,36 @@ impl<T: DeserializeOwned + Default> FromRequest<Arc<Api>> for OptionalFields<T> 
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, Failure> {
         let (head, body) = request.into_parts();
-        let bytes = body::read(&head.headers, body, &api.settings).await?;
+        let bytes = body::read(api.settings.body_limit, &head.headers, body, &api.settings).await?;
         if bytes.is_empty() { Ok(Self(T::default())) } else { fields(&bytes).map(Self) }
     }
+}
+
+/// The same of a request that may carry a picture or a file.
+pub(super) struct MediaFields<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<Api>> for MediaFields<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, Failure> {
+        let usual = api.settings.body_limit;
+        if !body::may_exceed(usual, request.headers()) {
+            return read(usual, request, api).await.map(Self);
+        }
+        let Ok(_room) = api.media_bodies.try_acquire() else {
+            let refusal = Refusal::new(Code::HttpUnavailable, "too many files are being uploaded");
+            let refusal = refusal.hint("try again in a moment");
+            return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, refusal));
+        };
+        read(api.settings.media_body_limit.max(usual), request, api).await.map(Self)
+    }
+}
+
+/// Reads the object in a body of at most so many bytes.
+async fn read<T: DeserializeOwned>(limit: usize, request: Request, api: &Api) -> Result<T, Failure> {
+    let (head, body) = request.into_parts();
+    let bytes = body::read(limit, &head.headers, body, &api.settings).await?;
+    fields(&bytes)
 }
 
 fn fields<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {

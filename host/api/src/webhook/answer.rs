@@ -4,8 +4,10 @@ use mynah_model::action::{Action, ActionBody};
 use mynah_model::address::ChatKind;
 use mynah_model::event::{Event, EventBody};
 use mynah_model::message::{Message, Segment};
+use mynah_runtime::MediaStore;
 use serde_json::{Map, Value};
 
+use crate::server::Closing;
 use crate::settings::WEBHOOK_REPLIES;
 
 /// How long somebody is muted if the answer does not say so, seconds.
@@ -15,11 +17,27 @@ const SHUTUP_SECONDS: u32 = 60;
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Wishes {
     pub(super) actions: Vec<Action>,
+    /// A picture or file to be sent once the host has it: where among the actions, and where it is.
+    media: Option<(usize, String)>,
     /// One sentence for each.
     pub(super) ignored: Vec<String>,
 }
 
 impl Wishes {
+    /// The same with the picture or file being there, or ignored if it cannot be had before the host closes.
+    pub(super) async fn with_media(mut self, store: &MediaStore, closing: &mut Closing) -> Self {
+        let Some((place, reference)) = self.media.take() else { return self };
+        let fetched = tokio::select! {
+            fetched = store.from_reference(&reference) => fetched.map_err(|error| error.to_string()),
+            () = closing.wait() => Err("the host closes before it is there".to_owned()),
+        };
+        match fetched {
+            Ok(media) => self.actions.insert(place, Action::new(ActionBody::SendMedia { media })),
+            Err(error) => self.ignored.push(format!("`media`: {error}")),
+        }
+        self
+    }
+
     fn add(&mut self, body: Result<ActionBody, String>) {
         match body {
             Ok(body) => self.actions.push(Action::new(body)),
@@ -59,7 +77,7 @@ pub(super) fn read(bytes: &[u8], event: &Event) -> Wishes {
     for field in asked {
         match field {
             "reply" => replies(&answer, &mut wishes),
-            "media" => wishes.add(media(&answer)),
+            "media" => media(&answer, &mut wishes),
             "recall" => wishes.add(flag(&answer, "recall").map(|()| recall(message))),
             "shutup" => wishes.add(shutup(&answer, event)),
             _ => wishes.add(kick(&answer, event)),
@@ -113,9 +131,12 @@ fn reply(text: String) -> ActionBody {
     ActionBody::Reply { segments: vec![Segment::text(text)], quote: false }
 }
 
-/// An image, voice, video or file, named by its address or its path.
-fn media(_answer: &Map<String, Value>) -> Result<ActionBody, String> {
-    Err("`media` is not supported yet by this host".to_owned())
+/// An image, voice, video or file, named by its URL or its path.
+fn media(answer: &Map<String, Value>, wishes: &mut Wishes) {
+    match answer.get("media") {
+        Some(Value::String(reference)) => wishes.media = Some((wishes.actions.len(), reference.clone())),
+        _ => wishes.ignored.push("`media` is neither a URL nor a path".to_owned()),
+    }
 }
 
 fn recall(message: &Message) -> ActionBody {
@@ -151,11 +172,15 @@ fn member(event: &Event, field: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use mynah_model::Attrs;
+    use mynah_model::clock::SystemClock;
     use mynah_model::event::Chat;
     use mynah_model::message::{MessageClass, MessageSource};
     use mynah_model::names::Seq;
     use mynah_model::roster::Person;
+    use mynah_runtime::MediaConfig;
     use serde_json::json;
 
     use super::*;
@@ -248,7 +273,7 @@ mod tests {
             (r#"{"shutup":1,"shutup_time":1.5}"#, vec![]),
             (r#"{"shutup":2}"#, vec![]),
             (r#"{"kick":"yes"}"#, vec![]),
-            (r#"{"media":"/etc/passwd","reply":"a"}"#, vec!["reply a"]),
+            (r#"{"media":7,"reply":"a"}"#, vec!["reply a"]),
         ] {
             let (found, ignored) = asked(answer);
             assert_eq!(found, actions, "{:.60}", answer);
@@ -256,6 +281,24 @@ mod tests {
         }
         let broken = read(b"{\"reply\":\"\xff\"}", &event(ChatKind::Group, MessageClass::Recv));
         assert_eq!((broken.actions.len(), broken.ignored.len()), (0, 1));
+    }
+
+    #[tokio::test]
+    async fn media_come_behind_the_text_or_not_at_all() {
+        let store = MediaStore::open(MediaConfig::default(), Arc::new(SystemClock)).unwrap();
+        let media = store.put(b"a".to_vec(), None).await.unwrap();
+        let path = store.path_of(&media).unwrap();
+        for (reference, names, ignored) in [
+            (path.to_str().unwrap(), vec!["reply", "send-media", "recall"], 0),
+            ("/etc/passwd", vec!["reply", "recall"], 1),
+            ("http://127.0.0.1:8080/a.png", vec!["reply", "recall"], 1),
+        ] {
+            let answer = json!({ "recall": 1, "media": reference, "reply": "a" }).to_string();
+            let wishes = read(answer.as_bytes(), &event(ChatKind::Group, MessageClass::Recv));
+            let wishes = wishes.with_media(&store, &mut Closing::never()).await;
+            let found: Vec<_> = wishes.actions.iter().map(|action| action.body.name()).collect();
+            assert_eq!((found, wishes.ignored.len()), (names, ignored), "{reference}");
+        }
     }
 
     #[test]

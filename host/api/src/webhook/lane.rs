@@ -112,6 +112,7 @@ impl Lane {
         let webhook = self.webhook.clone();
         let client = (webhook.host.accounts().len() > 1).then(|| webhook.account.as_str());
         let mut pauses = Pauses::new(&webhook.times);
+        let report = webhook.in_full(report).await;
         let mut tries = 0;
         loop {
             let posted = {
@@ -119,7 +120,7 @@ impl Lane {
                     room = webhook.calls.acquire() => room,
                     () = self.closing.wait() => return Err(Halt::Closing),
                 };
-                webhook.endpoint.post(delivery.seq, client, report).await
+                webhook.endpoint.post(delivery.seq, client, &report).await
             };
             tries += 1;
             let (why, reached) = match posted {
@@ -167,7 +168,10 @@ impl Lane {
         answer: Option<Vec<u8>>,
     ) -> Result<(), Halt> {
         let wishes = match (event, &answer) {
-            (Some(event), Some(answer)) => answer::read(answer, event),
+            (Some(event), Some(answer)) => {
+                let store = self.webhook.host.media();
+                answer::read(answer, event).with_media(store, &mut self.closing).await
+            }
             _ => answer::Wishes::default(),
         };
         let names: Vec<&str> = wishes.actions.iter().map(|action| action.body.name()).collect();

@@ -6,6 +6,7 @@
 //! - `openqq`, `openwx`, `openwx_talk`: what the samples do not say
 //! - `check_event`: long polling
 //! - `controller`: several accounts, their logins and files
+//! - `media`: pictures and files
 //! - `admin`: the administration
 //! - `keys`: who may call; `idempotency`: sends that are repeated
 //! - `dialect`: answers and reports in v1
@@ -41,6 +42,8 @@ mod idempotency;
 mod keys;
 #[cfg(test)]
 mod lines;
+#[cfg(test)]
+mod media;
 #[cfg(test)]
 mod openqq;
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! meanwhile is read from the journal when the reader has caught up. Reports of the time when the host did not run are
 //! not written.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, ErrorKind, Write};
 
 use mynah_model::names::AccountName;
@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::feed::Feed;
 use crate::media;
+use crate::openqq::Dialect;
 use crate::report::{self, picture};
 use crate::server::Closing;
 use crate::settings::{ReportSettings, STORE_PAUSE};
@@ -23,6 +24,8 @@ pub(crate) struct Lines {
     pub(crate) host: Host,
     /// Which accounts' reports are written, and which of them.
     pub(crate) settings: HashMap<AccountName, ReportSettings>,
+    /// In which words, where that is not v2.
+    pub(crate) dialects: BTreeMap<AccountName, Dialect>,
 }
 
 impl Lines {
@@ -63,6 +66,8 @@ impl Lines {
             if settings.post_media_data {
                 media::put_data(&mut report, self.host.media()).await;
             }
+            let dialect = self.dialects.get(&event.account).copied().unwrap_or_default();
+            report = dialect.report(report);
             if self.host.accounts().len() > 1
                 && let Value::Object(fields) = &mut report
             {

@@ -70,7 +70,8 @@ impl Reporters {
             reporters.add(&account)?;
         }
         if settings.reports.values().any(|reports| reports.post_stdout) {
-            let lines = Lines { host: host.clone(), settings: settings.reports.clone() };
+            let (settings, dialects) = (settings.reports.clone(), settings.dialects.clone());
+            let lines = Lines { host: host.clone(), settings, dialects };
             reporters.tasks.spawn(lines.run(stdout, reporters.closing.clone()));
         }
         Ok(reporters)
@@ -98,7 +99,8 @@ impl Reporters {
         };
         let endpoint = Endpoint::new(self.http()?, remote, reports.webhook_secret.as_ref(), times)
             .map_err(|_| ReportersError::Secret(name.clone()))?;
-        let webhook = Webhook::new(self.host.clone(), name, reports, endpoint, times);
+        let dialect = self.settings.dialect_of(&name);
+        let webhook = Webhook::new(self.host.clone(), name, reports, dialect, endpoint, times);
         self.tasks.spawn(webhook.run(self.closing.clone()));
         Ok(())
     }

@@ -28,6 +28,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::feed::Feed;
 use crate::media;
+use crate::openqq::Dialect;
 use crate::report::{self, picture};
 use crate::server::Closing;
 use crate::settings::{DRAIN, JOURNAL_PAGE, ReportSettings, STORE_PAUSE, WEBHOOK_CALLS, WebhookTimes};
@@ -46,6 +47,7 @@ pub(crate) struct Webhook {
     host: Host,
     account: AccountName,
     settings: ReportSettings,
+    dialect: Dialect,
     endpoint: Endpoint,
     times: WebhookTimes,
     /// Room for calls that are under way.
@@ -60,11 +62,12 @@ impl Webhook {
         host: Host,
         account: AccountName,
         settings: ReportSettings,
+        dialect: Dialect,
         endpoint: Endpoint,
         times: WebhookTimes,
     ) -> Self {
         let (calls, reached) = (Semaphore::new(WEBHOOK_CALLS), Notify::new());
-        Self { host, account, settings, endpoint, times, calls, reached }
+        Self { host, account, settings, dialect, endpoint, times, calls, reached }
     }
 
     /// Posts what is reported until the host closes; then calls that are under way have a few seconds.
@@ -140,14 +143,18 @@ impl Webhook {
         Some(report.to_string())
     }
 
-    /// A report with what it is not kept with: the bytes of its picture or file, if they are wanted.
+    /// A report as it is posted: with what it is not kept with, the bytes of its picture or file, if they are wanted; and
+    /// in the words of v1 where the account speaks those.
     async fn in_full<'r>(&self, report: &'r str) -> Cow<'r, str> {
-        if !self.settings.post_media_data || !report.contains("\"media_id\"") {
+        let with_data = self.settings.post_media_data && report.contains("\"media_id\"");
+        if !with_data && self.dialect == Dialect::V2 {
             return Cow::Borrowed(report);
         }
         let Ok(mut full) = serde_json::from_str(report) else { return Cow::Borrowed(report) };
-        media::put_data(&mut full, self.host.media()).await;
-        Cow::Owned(full.to_string())
+        if with_data {
+            media::put_data(&mut full, self.host.media()).await;
+        }
+        Cow::Owned(self.dialect.report(full).to_string())
     }
 
     /// Tries until the store does its part; without it nothing can be done.

@@ -206,6 +206,9 @@ pub(crate) const IDEMPOTENT_TIME: Duration = Duration::from_secs(86_400);
 /// The most bytes of a request's head: a GET may carry as long a message as there is, escaped.
 pub(crate) const HEAD_SIZE: usize = 128 << 10;
 
+/// The most bytes of the secret of a webhook: longer than any that a person or a program makes.
+pub(crate) const WEBHOOK_SECRET: usize = 4_096;
+
 /// The most bytes of a webhook's answer that are read: as much as a call may have in its body.
 pub(crate) const WEBHOOK_ANSWER: usize = 1 << 20;
 

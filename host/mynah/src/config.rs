@@ -29,12 +29,13 @@ use toml::de::DeTable;
 
 pub use account::{AccountConfig, ApiKind, LoginMode};
 pub use cidr::Cidr;
-pub use key::{KeyConfig, SecretMissing, SecretSource};
+pub use key::KeyConfig;
 pub(crate) use listen::parse_listen;
 pub use listen::{ListenConfig, TlsFiles};
 pub use problem::ConfigError;
 pub(crate) use problem::Problem;
 pub(crate) use script::IMPORTS;
+pub use secret::{SecretMissing, SecretSource};
 pub(crate) use section::nearest;
 
 use quantity::{Size, Span};
@@ -398,8 +399,8 @@ mod tests {
         {
             assert!(Config::parse(Path::new("mynah.toml"), wrong).is_err(), "{wrong}");
         }
-        let error = Config::parse(Path::new("mynah.toml"), "max_client = 1").unwrap_err().to_string();
-        assert!(error.contains("did you mean `max_clients`?"), "{error}");
+        let error = Config::parse(Path::new("mynah.toml"), "max_client = 1").unwrap_err();
+        assert_eq!(error.hint.as_deref(), Some("did you mean `max_clients`?"), "{error}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use mynah_api::{ApiSettings, Keys, Reporters, Server, Tls};
+use mynah_api::{ApiSettings, Keys, Reporters, Server, Tls, WebhookSecret};
 use mynah_engine::{Engine, EngineConfig};
 use mynah_model::clock::{Clock, SystemClock};
 use mynah_networks::sim::{Sim, SimConfig, builtin};
@@ -86,12 +86,13 @@ impl Running {
     /// # Errors
     /// Exit code 2 for what the configuration says (a roster, a secret or a certificate that cannot be read), 1 for what the machine says (a port
     /// in use, a database of a newer version).
-    pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
+    pub async fn start(mut config: Config, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
         config.check_exposure()?;
         let keys = config.keys.iter().map(KeyConfig::open).collect::<Result<Vec<_>, _>>()?;
         let keys = Keys::new(keys).map_err(Failure::usage)?;
         let certificates = config.listen.iter().map(certificate).collect::<Result<Vec<_>, _>>()?;
         warn_of_open_secrets(&config);
+        open_webhook_secrets(&mut config)?;
         // First what fails most, before anything is written.
         let listeners = listen(&config.listen).await?;
         let accounts = config
@@ -211,6 +212,18 @@ fn certificate(listener: &ListenConfig) -> Result<Option<Tls>, Failure> {
 }
 
 /// Whoever is on the way of a request without TLS reads the key in it.
+fn open_webhook_secrets(config: &mut Config) -> Result<(), Failure> {
+    for account in &config.accounts {
+        let whose = format!("the webhook of account `{}`", account.name);
+        if let (Some(source), Some(reports)) =
+            (&account.webhook_secret, config.api.reports.get_mut(&account.name))
+        {
+            reports.webhook_secret = Some(source.open(&whose, WebhookSecret::new)?);
+        }
+    }
+    Ok(())
+}
+
 fn warn_of_open_secrets(config: &Config) {
     let open = |listener: &&ListenConfig| {
         listener.tls.is_none() && !listener.address.ip().to_canonical().is_loopback()

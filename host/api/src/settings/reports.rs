@@ -7,6 +7,7 @@ use std::time::Duration;
 use mynah_runtime::ApiKind;
 
 use crate::remote::Remote;
+use crate::settings::WEBHOOK_SECRET;
 
 /// Settings of one account's reports. Every field has a default; the names are those of the original.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,9 +105,13 @@ impl ReportSettings {
 pub struct WebhookSecret(String);
 
 impl WebhookSecret {
-    /// Keeps a text secret.
-    pub fn new(text: String) -> Self {
-        Self(text)
+    /// Takes a text of 1 to 4,096 bytes.
+    pub fn new(text: &str) -> Result<Self, &'static str> {
+        match text.len() {
+            0 => Err("it is empty"),
+            1..=WEBHOOK_SECRET => Ok(Self(text.to_owned())),
+            _ => Err("it is longer than 4096 bytes"),
+        }
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -148,10 +153,8 @@ mod tests {
 
     #[test]
     fn a_secret_is_not_shown() {
-        let settings = ReportSettings {
-            webhook_secret: Some(WebhookSecret::new("hunter2".into())),
-            ..Default::default()
-        };
+        let settings =
+            ReportSettings { webhook_secret: WebhookSecret::new("hunter2").ok(), ..Default::default() };
         assert!(!format!("{settings:?}").contains("hunter2"));
     }
 }

@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn a_signature_is_what_others_compute() {
         let remote = "http://127.0.0.1/".parse().unwrap();
-        let secret = WebhookSecret::new("key".to_owned());
+        let secret = WebhookSecret::new("key").unwrap();
         let http = remote::client(WebhookTimes::default().connect).unwrap();
         let endpoint = Endpoint::new(http, remote, Some(&secret), WebhookTimes::default()).unwrap();
         assert_eq!(

@@ -49,7 +49,7 @@ async fn a_message_is_posted_as_in_the_documents() {
 async fn with_a_secret_the_body_is_signed() {
     let endpoint = Endpoint::new(endpoint::ok).await;
     let reports = ReportSettings {
-        webhook_secret: Some(WebhookSecret::new("钥匙".into())),
+        webhook_secret: WebhookSecret::new("钥匙").ok(),
         ..posting_to(&endpoint.url("/"))
     };
     let host = Reporting::new(reports).await;

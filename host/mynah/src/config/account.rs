@@ -7,6 +7,7 @@ use mynah_api::openqq::Dialect;
 use mynah_model::names::AccountName;
 
 use super::problem::Problem;
+use super::secret::SecretSource;
 use super::section::Value;
 
 pub use mynah_networks::sim::LoginMode;
@@ -32,6 +33,8 @@ pub struct AccountConfig {
     pub login: LoginMode,
     /// What becomes of its reports.
     pub reports: ReportSettings,
+    /// What the reports of its webhook are signed with.
+    pub webhook_secret: Option<SecretSource>,
 }
 
 impl AccountConfig {
@@ -45,6 +48,7 @@ impl AccountConfig {
             seed: 1,
             login: LoginMode::Immediate,
             reports: ReportSettings::default(),
+            webhook_secret: None,
         }
     }
 }
@@ -93,7 +97,7 @@ fn read(value: &Value<'_>, folder: &Path) -> Result<AccountConfig, Problem> {
     let login = section.read("login", |value| {
         value.choice(&[("immediate", LoginMode::Immediate), ("qrcode", LoginMode::QrCode)])
     })?;
-    let reports = super::reports::read(&mut section, folder)?;
+    let (reports, webhook_secret) = super::reports::read(&mut section, folder)?;
     section.finish()?;
     let name = name.ok_or_else(|| section.problem("`name` is missing, for example `name = \"qq\"`"))?;
     let mut account = AccountConfig::named(name);
@@ -103,5 +107,6 @@ fn read(value: &Value<'_>, folder: &Path) -> Result<AccountConfig, Problem> {
     account.seed = seed.unwrap_or(account.seed);
     account.login = login.unwrap_or(account.login);
     account.reports = reports;
+    account.webhook_secret = webhook_secret;
     Ok(account)
 }

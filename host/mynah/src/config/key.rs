@@ -1,15 +1,14 @@
 //! `[[key]]`: who may call the API.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use mynah_api::{Key, Scope, Scopes, Secret};
 use mynah_model::names::{AccountName, KeyName};
 
 use super::problem::Problem;
+use super::secret::{SecretMissing, SecretSource};
 use super::section::Value;
-
-const SECRET: &str = "a text, { file = \"PATH\" } or { env = \"NAME\" }";
 
 /// A key, as the operator wrote it.
 #[derive(Debug, Clone)]
@@ -26,67 +25,16 @@ pub struct KeyConfig {
     pub legacy_signature: bool,
 }
 
-/// Where a secret is.
-#[derive(Debug, Clone)]
-pub enum SecretSource {
-    /// In the configuration itself.
-    Text(Secret),
-    /// In a file, whose last line end does not count.
-    File(PathBuf),
-    /// In a variable of the environment.
-    Env(String),
-}
-
-/// A secret that is not where the configuration says, or cannot be used. The secret itself is never shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SecretMissing(String);
-
-impl std::fmt::Display for SecretMissing {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for SecretMissing {}
-
 impl KeyConfig {
-    /// The key with its secret. Read when a host starts: other commands need none.
+    /// The key with its secret.
     pub fn open(&self) -> Result<Key, SecretMissing> {
-        let wrong = |place: String, why: String| {
-            SecretMissing(format!("the secret of the key `{}` cannot be used: {place}: {why}", self.name))
-        };
-        let (place, text) = match &self.secret {
-            SecretSource::Text(secret) => return Ok(self.with(secret.clone())),
-            SecretSource::File(path) => {
-                let place = format!("the file `{}`", path.display());
-                let read = std::fs::read_to_string(path);
-                let text = read.map_err(|error| wrong(place.clone(), error.to_string()))?;
-                (place, text.trim_end_matches(['\r', '\n']).to_owned())
-            }
-            SecretSource::Env(name) => {
-                let place = format!("the environment variable `{name}`");
-                let text = std::env::var(name).map_err(|error| {
-                    let why = match error {
-                        std::env::VarError::NotPresent => "it is not set",
-                        std::env::VarError::NotUnicode(_) => "it is not UTF-8",
-                    };
-                    wrong(place.clone(), why.into())
-                })?;
-                (place, text)
-            }
-        };
-        let secret = Secret::new(&text).map_err(|error| wrong(place, error.to_string()))?;
-        Ok(self.with(secret))
-    }
-
-    fn with(&self, secret: Secret) -> Key {
-        Key {
+        Ok(Key {
             name: self.name.clone(),
-            secret,
+            secret: self.secret.open(&format!("the key `{}`", self.name), Secret::new)?,
             scopes: self.scopes,
             accounts: self.accounts.clone(),
             legacy_signature: self.legacy_signature,
-        }
+        })
     }
 }
 
@@ -110,7 +58,7 @@ pub(super) fn read_all(value: &Value<'_>, folder: &Path) -> Result<Vec<KeyConfig
 fn read(value: &Value<'_>, folder: &Path) -> Result<KeyConfig, Problem> {
     let mut section = value.section("`[[key]]`")?;
     let name = section.read("name", |value| value.parsed("a key name"))?;
-    let secret = section.read("secret", |value| read_secret(&value, folder))?;
+    let secret = section.read("secret", |value| SecretSource::read(&value, folder, Secret::new))?;
     let scopes = section.read("scopes", |value| read_scopes(&value))?;
     let accounts = section.read("accounts", |value| {
         let names = value.list("a list of account names", |item| item.parsed("an account name"))?;
@@ -143,28 +91,6 @@ pub(super) fn read_scopes(value: &Value<'_>) -> Result<Scopes, Problem> {
     match scopes.is_empty() {
         true => Err(value.problem("is empty: name \"openqq\", \"openwx\" or \"admin\"")),
         false => Ok(scopes),
-    }
-}
-
-fn read_secret(value: &Value<'_>, folder: &Path) -> Result<SecretSource, Problem> {
-    if !value.is_table() {
-        // A value of another type is not shown either.
-        let text = value.text("text").map_err(|_| value.problem(format!("must be {SECRET}")))?;
-        return Secret::new(text)
-            .map(SecretSource::Text)
-            .map_err(|error| value.problem(format!("cannot be used: {error}")));
-    }
-    let mut section = value.section("`secret`")?;
-    let file = section.read("file", |value| super::read_path(&value, folder))?;
-    let env = section.read("env", |value| match value.text("the name of a variable")? {
-        "" => Err(value.problem("is empty: give the name of a variable")),
-        name => Ok(name.to_owned()),
-    })?;
-    section.finish()?;
-    match (file, env) {
-        (Some(path), None) => Ok(SecretSource::File(path)),
-        (None, Some(name)) => Ok(SecretSource::Env(name)),
-        _ => Err(value.problem(format!("must be {SECRET}"))),
     }
 }
 

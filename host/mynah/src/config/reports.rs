@@ -4,21 +4,28 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use mynah_api::{Remote, ReportSettings};
+use mynah_api::{Remote, ReportSettings, WebhookSecret};
 
 use super::problem::Problem;
+use super::read_span;
+use super::secret::SecretSource;
 use super::section::{Section, Value, nearest};
-use super::{read_span, secret};
 
 /// The shortest time between two calls of `poll_api`: a server that answers at once is not asked a thousand times a
 /// second.
 const POLL_INTERVAL_MIN: Duration = Duration::from_millis(100);
 
-/// Reads the keys of an account that concern its reports.
-pub(super) fn read(section: &mut Section<'_>, folder: &Path) -> Result<ReportSettings, Problem> {
+/// Reads the keys of an account that concern its reports;
+/// the secret of its webhook is apart, because it may lie elsewhere.
+pub(super) fn read(
+    section: &mut Section<'_>,
+    folder: &Path,
+) -> Result<(ReportSettings, Option<SecretSource>), Problem> {
     let default = ReportSettings::default();
     let event_list = |value: Value<'_>| value.list("a list of events", |item| read_event(&item));
-    Ok(ReportSettings {
+    let secret = |value: Value<'_>| SecretSource::read(&value, folder, WebhookSecret::new);
+    let secret = section.read("webhook_secret", secret)?;
+    let reports = ReportSettings {
         post_api: section.read("post_api", |value| read_remote(&value))?,
         post_event: section.read("post_event", |value| read_switch(&value))?.unwrap_or(default.post_event),
         post_event_list: section.read("post_event_list", event_list)?,
@@ -33,8 +40,9 @@ pub(super) fn read(section: &mut Section<'_>, folder: &Path) -> Result<ReportSet
         poll_interval: section
             .read("poll_interval", |value| read_interval(&value))?
             .unwrap_or(default.poll_interval),
-        webhook_secret: section.read("webhook_secret", |value| secret::read(&value, folder))?,
-    })
+        webhook_secret: None,
+    };
+    Ok((reports, secret))
 }
 
 fn read_remote(value: &Value<'_>) -> Result<Remote, Problem> {
@@ -118,7 +126,6 @@ mod tests {
             post_stdout = true
             poll_api = "http://127.0.0.1:9/poll"
             poll_interval = 7
-            webhook_secret = "hunter2"
             "#,
         )
         .unwrap();
@@ -128,7 +135,6 @@ mod tests {
         assert_eq!(settings.post_message_filter["group_uid"], "552603");
         assert_eq!(settings.poll_interval, Duration::from_secs(7));
         assert_eq!(settings.poll_api, Some("http://127.0.0.1:9/poll".parse().unwrap()));
-        assert_eq!(settings.webhook_secret, Some(mynah_api::WebhookSecret::new("hunter2".into())));
         assert_eq!(account("poll_interval = \"250ms\"").unwrap().poll_interval, Duration::from_millis(250));
     }
 
@@ -137,11 +143,10 @@ mod tests {
         let page = include_str!("../../../../docs/webhooks.md");
         let shown = page.split("```toml").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("webhook.secret"), "x").unwrap();
         let config = Config::parse(&folder.path().join("mynah.toml"), shown).unwrap();
         let shown = config.api.reports.values().next().unwrap().clone();
         let default = ReportSettings::default();
-        assert!(shown.post_api.is_some() && shown.webhook_secret.is_some());
+        assert!(shown.post_api.is_some() && config.accounts[0].webhook_secret.is_some());
         assert_eq!(
             (shown.post_event, shown.post_media_data, shown.post_stdout, shown.poll_interval),
             (default.post_event, default.post_media_data, default.post_stdout, default.poll_interval)

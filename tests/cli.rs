@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::support::command::{Session, mynah, run};
 use crate::support::guests::guest;
 use crate::support::host::TestHost;
-use crate::support::wait_for;
+use crate::support::{http, wait_for};
 
 /// `mynah run` in a folder with this `mynah.toml`, on any free port.
 fn run_with(folder: &Path, toml: &str) -> (i32, String) {
@@ -156,7 +156,7 @@ fn an_address_that_others_reach_is_refused_unless_it_is_said_who_may() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_that_is_not_the_hosts_becomes_one_by_what_the_refusal_says() {
     let call = async |host: &TestHost| {
-        let request = reqwest::Client::new().get(format!("{}/healthz", host.url));
+        let request = http().get(format!("{}/healthz", host.url));
         request.header("host", "bot.example.net").send().await.unwrap()
     };
     let host = TestHost::start("").await;
@@ -204,11 +204,11 @@ async fn run_needs_nothing_but_the_binary() {
     session.close_input();
     let url = session.url().await;
     wait_for("a ready host", async || {
-        let answer = reqwest::get(format!("{url}/readyz")).await.ok()?;
+        let answer = http().get(format!("{url}/readyz")).send().await.ok()?;
         answer.status().is_success().then_some(())
     })
     .await;
-    let answer = reqwest::get(format!("{url}/api/v1/scripts")).await.unwrap().text().await.unwrap();
+    let answer = http().get(format!("{url}/api/v1/scripts")).send().await.unwrap().text().await.unwrap();
     let scripts: Vec<Json> = serde_json::from_str(&answer).unwrap();
     let running: Vec<_> = scripts.iter().filter(|script| script["state"] == "running").collect();
     let names: Vec<_> = running.iter().map(|script| script["name"].as_str().unwrap()).collect();

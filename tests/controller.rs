@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use tempfile::TempDir;
 
 use crate::support::command::{Session, mynah};
+use crate::support::http;
 
 /// `mynah run` in a folder, whose one account waits for its QR code.
 fn start(folder: &TempDir, more: &str) -> Session {
@@ -16,7 +17,7 @@ fn start(folder: &TempDir, more: &str) -> Session {
 }
 
 async fn post(url: &str) -> (StatusCode, Json) {
-    let answer = reqwest::Client::new().post(url).send().await.unwrap();
+    let answer = http().post(url).send().await.unwrap();
     (answer.status(), answer.json().await.unwrap())
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use tempfile::TempDir;
 
 use crate::support::command::{Session, mynah, run};
-use crate::support::wait_for;
+use crate::support::{http, wait_for};
 
 /// The host's word that a release of the script is live.
 const LIVE: &str = "script is live script=\"greeter\"";
@@ -51,7 +51,7 @@ async fn the_end_of_a_pipe_is_not_the_end_of_the_host() {
     session.close_input();
     let url = session.url().await;
     let ready = wait_for("a ready host", async || {
-        let answer = reqwest::get(format!("{url}/readyz")).await.ok()?;
+        let answer = http().get(format!("{url}/readyz")).send().await.ok()?;
         answer.status().is_success().then_some(true)
     });
     assert!(ready.await);

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::support::command::{Session, mynah};
 use crate::support::guests::counter;
-use crate::support::wait_for;
+use crate::support::{http, wait_for};
 
 /// Bytes that a file may have: the database fits, its write-ahead log soon does not.
 const ROOM: u64 = 400 << 10;
@@ -26,8 +26,8 @@ async fn a_host_whose_disk_is_full_says_so_and_goes_on_when_there_is_room() {
     std::fs::write(folder.path().join("scripts.d/counter.wasm"), counter(0)).unwrap();
     let mut session = Session::start(without_signal(&mynah(folder.path(), ["run"])));
     let url = session.url().await;
-    let http = reqwest::Client::new();
-    let get = async |path: &str| http.get(format!("{url}{path}")).send().await.unwrap();
+    let client = http();
+    let get = async |path: &str| client.get(format!("{url}{path}")).send().await.unwrap();
     wait_for("a host that is ready", async || get("/readyz").await.status().is_success().then_some(())).await;
     let groups: Json = get("/openqq/get_group_info").await.json().await.unwrap();
     let group = groups[0]["id"].as_str().unwrap();
@@ -35,7 +35,7 @@ async fn a_host_whose_disk_is_full_says_so_and_goes_on_when_there_is_room() {
     let sender = members.iter().find(|member| member["role"] == "member").unwrap()["id"].clone();
     let say = async |number: usize| {
         let body = json!({ "group": group, "sender": sender, "text": number.to_string() });
-        http.post(format!("{url}/api/v1/accounts/sim/sim/say")).json(&body).send().await.unwrap()
+        client.post(format!("{url}/api/v1/accounts/sim/sim/say")).json(&body).send().await.unwrap()
     };
 
     let disk = |room: Option<u64>| {

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::support::command::{Session, mynah};
 use crate::support::guests::counter;
-use crate::support::wait_for;
+use crate::support::{http, wait_for};
 
 const CHATS: usize = 8;
 const KILLS: usize = 3;
@@ -48,7 +48,7 @@ async fn three_kills_under_load_lose_nothing_and_do_nothing_twice() {
         let talkers: Vec<_> =
             (0..CHATS).map(|chat| tokio::spawn(talk(url.clone(), chat, kill, dead.clone()))).collect();
         let enough = 400 * (kill + 1);
-        let client = reqwest::Client::new();
+        let client = http();
         wait_for("load", || {
             let request = client.get(format!("{url}/api/v1/accounts/sim/sim/outbox")).send();
             async move {
@@ -68,10 +68,10 @@ async fn three_kills_under_load_lose_nothing_and_do_nothing_twice() {
     let mut session = Session::start(mynah(folder.path(), ["run"]));
     let url = ready(&mut session).await;
     for chat in 0..CHATS {
-        acknowledged.push(say(&reqwest::Client::new(), &url, chat, "last").await.unwrap());
+        acknowledged.push(say(&http(), &url, chat, "last").await.unwrap());
     }
     wait_for("the last answers", async || {
-        let answer = reqwest::get(format!("{url}/api/v1/accounts/sim/sim/outbox")).await.unwrap();
+        let answer = http().get(format!("{url}/api/v1/accounts/sim/sim/outbox")).send().await.unwrap();
         let outbox: Vec<serde_json::Value> = answer.json().await.unwrap();
         let last = outbox.iter().filter(|entry| entry["text"].as_str().unwrap().starts_with("last "));
         (last.count() == CHATS).then_some(())
@@ -133,7 +133,7 @@ fn judge(folder: &TempDir, acknowledged: &[u64]) {
 async fn ready(session: &mut Session) -> String {
     let url = session.url().await;
     wait_for("a host that is ready", async || {
-        reqwest::get(format!("{url}/readyz")).await.ok()?.status().is_success().then_some(())
+        http().get(format!("{url}/readyz")).send().await.ok()?.status().is_success().then_some(())
     })
     .await;
     url
@@ -141,7 +141,7 @@ async fn ready(session: &mut Session) -> String {
 
 /// Talks until the host is dead; the numbers that it acknowledged.
 async fn talk(url: String, chat: usize, round: usize, dead: Arc<AtomicBool>) -> Vec<u64> {
-    let client = reqwest::Client::new();
+    let client = http();
     let mut acknowledged = Vec::new();
     for number in 0.. {
         match say(&client, &url, chat, &format!("{round}:{number}")).await {

@@ -6,6 +6,8 @@
 //! - `cases`: what people do and what comes of it, as data in `tests/cases`
 //! - `hostile`, `kill`, `loops`, `reload`, `timers`: what holds under attack, SIGKILL, endless answers, new releases, restarts
 //! - `controller`: accounts that are logged in and stopped while `mynah run` serves them
+//! - `keys`: keys and certificates, from `mynah.toml` to who is served
+//! - `webhooks`: post_api, post_stdout and poll_api of a whole host, also under SIGKILL
 //! - `onebot`: a whole host on a QQ account, whose peer plays each implementation
 //! - `cli`, `dev`, `new_script`: the `mynah` command
 //! - `support`: hosts, commands and guests for all of these; the guests' sources lie in `tests/guests`
@@ -21,6 +23,7 @@ mod dev;
 mod full_disk;
 mod hostile;
 mod invariants;
+mod keys;
 mod kill;
 mod loops;
 mod moderation;
@@ -29,3 +32,4 @@ mod onebot;
 mod operator;
 mod reload;
 mod timers;
+mod webhooks;

@@ -7,7 +7,8 @@ use tempfile::TempDir;
 
 use crate::support::command::{Session, mynah};
 use crate::support::guests::{component, counter};
-use crate::support::wait_for;
+use crate::support::host::TestHost;
+use crate::support::{http, wait_for};
 
 /// A host with the counter and nothing else that talks, as a process of its own.
 struct Operated {
@@ -26,7 +27,7 @@ impl Operated {
         fs::write(folder.path().join(format!("scripts.d/{script}.wasm")), bytes).unwrap();
         let mut session = Session::start(mynah(folder.path(), ["run"]));
         let url = session.url().await;
-        let host = Self { session, folder, url, http: reqwest::Client::new() };
+        let host = Self { session, folder, url, http: http() };
         wait_for("a running account", async || {
             (host.get("/api/v1/accounts").await[0]["state"] == "running").then_some(())
         })
@@ -93,6 +94,23 @@ async fn the_administration_says_why_a_file_is_not_used_while_the_old_release_an
         let seq = host.say(what).await;
         assert!(host.answer("counter", seq).await.ends_with("release-00000001"), "{what}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_setting_that_a_script_does_not_know_is_named_with_the_one_that_was_meant() {
+    let (host, _) = TestHost::start_virtual(
+        "[script.group-guard]\nsettings = { flood = \"6 in 10s\" }\n[script.group-guard.chat.\"sim/group/1\"]\nsettings = { flod = \"1 in 2s\" }",
+    )
+    .await;
+    let (_, scripts) = host.get("/api/v1/scripts").await;
+    let guard = scripts.as_array().unwrap().iter().find(|script| script["name"] == "group-guard").unwrap();
+    let error = guard["last_error"].as_str().unwrap();
+    assert_eq!(guard["state"], "refused", "{error}");
+    assert!(
+        error.contains("`flod` in the settings for `sim/group/1`") && error.contains("`flood`"),
+        "{error}"
+    );
+    host.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,6 +15,12 @@ use std::time::Duration;
 /// Longer than anything takes that works, on a machine that has much else to do.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
+/// A client for hosts on this machine. It trusts no certificates, so none are looked for.
+pub(crate) fn http() -> reqwest::Client {
+    mynah_api::remote::install_crypto();
+    reqwest::Client::builder().tls_certs_only([]).build().unwrap()
+}
+
 /// Waits until something is there; says what was waited for if it does not come.
 pub(crate) async fn wait_for<T, F>(what: &str, mut look: impl FnMut() -> F) -> T
 where

@@ -9,7 +9,7 @@ use reqwest::StatusCode;
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
-use super::wait_for;
+use super::{http, wait_for};
 
 /// 2026-01-01T00:00:00Z, where virtual clocks begin.
 pub(crate) const START: i64 = 1_767_225_600_000;
@@ -52,7 +52,7 @@ impl TestHost {
         let config = Config::parse(&folder.path().join("mynah.toml"), &text).unwrap();
         let running = Running::start(config, clock).await.unwrap();
         let url = running.url();
-        Self { running, url, folder, http: reqwest::Client::new() }
+        Self { running, url, folder, http: http() }
     }
 
     /// Waits until every account that should run does.

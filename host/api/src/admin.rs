@@ -9,6 +9,7 @@
 //! - `scripts`: what runs, and how well
 //! - `accounts`: who is logged in where
 //! - `events`: what happens, as server-sent events
+//! - `dead_letters`: what could not be delivered, and sending it again
 //! - `sim`: making people in the embedded network talk, and seeing what came of it
 //! - `fields`: reading what a request carries
 
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use mynah_model::refusal::{Code, Refusal};
 use utoipa::OpenApi;
@@ -26,18 +27,21 @@ use crate::problem::Failure;
 use crate::state::Api;
 
 mod accounts;
+mod dead_letters;
 mod events;
 mod fields;
 mod health;
 mod scripts;
 mod sim;
 
+pub(crate) use fields::account_unknown;
+
 /// The OpenAPI document of the administration.
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "mynah",
-        description = "Administration of a mynah host. A refusal is answered with a `Problem`, whose `code` is stable. Beside what each path lists, any request may be answered 403 (from a page of another site), 404 or 405 (no such path or method) or 421 (for a name that is not the host's), and one with a body 408 (it comes too slowly) or 413 (it is too large).",
+        description = "Administration of a mynah host. A refusal is answered with a `Problem`, whose `code` is stable. Where the host has keys, every path but `/healthz` and `/readyz` needs one with the scope `admin`: `Authorization: Bearer SECRET`, `X-Auth-Token: SECRET` or the query parameter `key`. Beside what each path lists, any request may be answered 401 (no key, or a wrong one), 403 (from a page of another site, or with a key for other things), 404 or 405 (no such path or method) or 421 (for a name that is not the host's), and one with a body 408 (it comes too slowly) or 413 (it is too large).",
     ),
     paths(
         health::healthz,
@@ -47,6 +51,9 @@ mod sim;
         accounts::start,
         accounts::stop,
         events::stream,
+        dead_letters::list,
+        dead_letters::retry,
+        dead_letters::delete,
         sim::say,
         sim::join,
         sim::leave,
@@ -76,6 +83,9 @@ pub(crate) fn router() -> Router<Arc<Api>> {
         .route("/api/v1/accounts/{name}/start", post(accounts::start))
         .route("/api/v1/accounts/{name}/stop", post(accounts::stop))
         .route("/api/v1/events", get(events::stream))
+        .route("/api/v1/dead-letters", get(dead_letters::list))
+        .route("/api/v1/dead-letters/{id}", delete(dead_letters::delete))
+        .route("/api/v1/dead-letters/{id}/retry", post(dead_letters::retry))
         .route("/api/v1/accounts/{name}/sim/say", post(sim::say))
         .route("/api/v1/accounts/{name}/sim/join", post(sim::join))
         .route("/api/v1/accounts/{name}/sim/leave", post(sim::leave))

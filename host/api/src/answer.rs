@@ -4,9 +4,10 @@ use axum::body::Body;
 use axum::http::header;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use mynah_runtime::Account;
+use mynah_runtime::{Account, Avatar};
 use serde_json::{Value, json};
 
+use crate::access::Denied;
 use crate::check_event::Batch;
 use crate::jsonp::Wrapping;
 
@@ -19,8 +20,10 @@ pub(crate) enum Answer {
     Busy(String),
     /// The body could not be read. This HTTP status and why.
     Unread(StatusCode, String),
-    /// An image, of this type; it is not to be kept.
-    Picture { kind: &'static str, bytes: Vec<u8> },
+    /// The picture of somebody.
+    Avatar(Avatar),
+    /// A JPEG that is not to be kept.
+    Picture(Vec<u8>),
     /// Events that return to their queue unless they are read to the end.
     Events(Batch),
 }
@@ -63,8 +66,15 @@ impl Answer {
                 let value = json!({ "code": status.as_u16(), "status": why });
                 (status, Body::from(wrapping.wrap(value.to_string())))
             }
-            Self::Picture { kind, bytes } => {
-                let headers = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")];
+            Self::Picture(bytes) => {
+                let headers = [(header::CONTENT_TYPE, "image/jpeg"), (header::CACHE_CONTROL, "no-cache")];
+                return (headers, bytes).into_response();
+            }
+            Self::Avatar(Avatar { mime, bytes }) => {
+                let headers = [
+                    (header::CONTENT_TYPE, HeaderValue::from_static(mime)),
+                    (header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=3600")),
+                ];
                 return (headers, bytes).into_response();
             }
             Self::Events(batch) => {
@@ -77,6 +87,14 @@ impl Answer {
         };
         (status, [(header::CONTENT_TYPE, wrapping.content_type())], body).into_response()
     }
+}
+
+/// The answer to a caller who may not. Why stands in a header, since the body is the original's.
+pub(crate) fn auth_failure(why: &Denied) -> Response {
+    let body = json!({ "code": -6, "status": "auth failure" }).to_string();
+    let headers =
+        [(header::CONTENT_TYPE, Wrapping::Json.content_type()), (header::WWW_AUTHENTICATE, why.challenge())];
+    (StatusCode::UNAUTHORIZED, headers, body).into_response()
 }
 
 /// The answer to a path or method that the API does not have.

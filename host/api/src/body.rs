@@ -40,15 +40,28 @@ impl From<BodyError> for Failure {
     }
 }
 
-/// Reads a body to its end. One that says that it is too large is not read at all.
+/// Whether a body may have more bytes than this: it says so, or does not say how many it has.
+pub(crate) fn may_exceed(limit: usize, headers: &HeaderMap) -> bool {
+    match announced(headers) {
+        Some(length) => length > limit as u64,
+        None => {
+            headers.contains_key(header::TRANSFER_ENCODING) || headers.contains_key(header::CONTENT_LENGTH)
+        }
+    }
+}
+
+fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Reads a body of at most `limit` bytes to its end. One that says that it is too large is not read at all.
 pub(crate) async fn read(
+    limit: usize,
     headers: &HeaderMap,
     body: Body,
     settings: &ApiSettings,
 ) -> Result<Bytes, BodyError> {
-    let limit = settings.body_limit;
-    let announced =
-        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let announced = announced(headers);
     if announced.is_some_and(|length| length > limit as u64) {
         return Err(BodyError::TooLarge(limit));
     }
@@ -81,8 +94,8 @@ mod tests {
         if let Some(length) = announced {
             headers.insert(header::CONTENT_LENGTH, length.parse().unwrap());
         }
-        let settings = ApiSettings { body_limit: limit, ..ApiSettings::default() };
-        read(&headers, body, &settings).await
+        let settings = ApiSettings::default();
+        read(limit, &headers, body, &settings).await
     }
 
     #[tokio::test]
@@ -100,6 +113,6 @@ mod tests {
     async fn a_body_that_never_ends_is_given_up() {
         let endless = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
         let settings = ApiSettings { body_time: Duration::from_secs(7), ..ApiSettings::default() };
-        assert_eq!(read(&HeaderMap::new(), endless, &settings).await, Err(BodyError::TooSlow(7)));
+        assert_eq!(read(4, &HeaderMap::new(), endless, &settings).await, Err(BodyError::TooSlow(7)));
     }
 }

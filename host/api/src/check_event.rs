@@ -21,8 +21,10 @@ use tokio::time::Instant;
 use crate::answer::Answer;
 use crate::call::Call;
 use crate::feed::Feed;
-use crate::report;
+use crate::openqq::Dialect;
 use crate::server::Closing;
+use crate::settings::ReportSettings;
+use crate::{media, report};
 
 /// How much of an answer is handed to the connection at once.
 const PIECE: usize = 64 << 10;
@@ -53,16 +55,31 @@ impl Mailboxes {
 pub(crate) async fn answer(call: Call) -> Answer {
     let Call { api, account, closing, .. } = call;
     let mailbox = api.mailboxes.of(account.name());
-    Answer::Events(mailbox.take(api.settings.check_event_wait, closing).await)
+    let mut batch = mailbox.take(api.settings.check_event_wait, closing).await;
+    if api.settings.reports_of(account.name()).post_media_data {
+        // A client that goes away meanwhile loses nothing: the batch goes back.
+        for report in &mut batch.reports {
+            media::put_data(report, api.host.media()).await;
+        }
+    }
+    Answer::Events(batch)
 }
 
-/// Puts what happens into the mailboxes, for ever.
-pub(crate) async fn deliver(host: Host, mailboxes: Arc<Mailboxes>, mut feed: Feed) {
+/// Puts what happens into the mailboxes, for ever. `settings` are those of the accounts' reports.
+pub(crate) async fn deliver(
+    host: Host,
+    mailboxes: Arc<Mailboxes>,
+    settings: HashMap<AccountName, ReportSettings>,
+    mut feed: Feed,
+) {
+    let default = ReportSettings::default();
     loop {
         match feed.next().await {
             Ok(Some(event)) => {
                 let Some(account) = host.account(event.account.as_str()) else { continue };
-                if let Some(report) = report::of(&event, &account) {
+                let settings = settings.get(account.name()).unwrap_or(&default);
+                let report = report::of(&event, &account, host.media());
+                if let Some(report) = report.filter(|report| settings.keeps(report, account.api())) {
                     mailboxes.of(account.name()).put(report);
                 }
             }
@@ -114,7 +131,8 @@ impl Mailbox {
     fn take_now(self: &Arc<Self>) -> Option<Batch> {
         let mut held = self.held.lock();
         let reports: Vec<Value> = held.drain(..).collect();
-        (!reports.is_empty()).then(|| Batch { reports, mailbox: Some(Arc::clone(self)) })
+        let mailbox = Some(Arc::clone(self));
+        (!reports.is_empty()).then(|| Batch { reports, mailbox, dialect: Dialect::default() })
     }
 
     /// Takes all reports; if there is none, waits for one, but not longer than `wait`. The batch is empty if
@@ -140,12 +158,21 @@ impl Mailbox {
 pub(crate) struct Batch {
     reports: Vec<Value>,
     mailbox: Option<Arc<Mailbox>>,
+    /// How they are worded when they leave; they are kept in v2.
+    dialect: Dialect,
 }
 
 impl Batch {
+    /// The same reports in a version of the Openqq API.
+    pub(crate) fn in_dialect(mut self, dialect: Dialect) -> Self {
+        self.dialect = dialect;
+        self
+    }
+
     /// The reports as a JSON array.
     pub(crate) fn json(&self) -> String {
-        let items: Vec<String> = self.reports.iter().map(Value::to_string).collect();
+        let items: Vec<String> =
+            self.reports.iter().map(|report| self.dialect.report(report.clone()).to_string()).collect();
         format!("[{}]", items.join(","))
     }
 

@@ -10,6 +10,7 @@ use mynah_networks::sim::LoginMode;
 use mynah_runtime::{Account, ApiKind, Host, HostError, NewAccount, Started};
 use serde_json::{Value, json};
 
+use crate::access::Caller;
 use crate::answer::Answer;
 use crate::params::Params;
 
@@ -35,17 +36,23 @@ impl Control {
         }
     }
 
-    /// Answers a call; `chosen` is the account that it means, if there is one.
+    /// Answers a call; `chosen` is the account that it means, if there is one. To a caller there are no accounts but
+    /// those that they may use, and they make no others.
     pub(crate) async fn answer(
         self,
         host: &Host,
         api: ApiKind,
         params: &Params,
+        caller: &Caller,
         chosen: Option<Arc<Account>>,
     ) -> Answer {
         match (self, chosen) {
-            (Self::StartClient, chosen) => start(host, api, params, chosen).await,
-            (Self::CheckClient, _) if params.get("client").is_none() => check(&host.accounts()),
+            (Self::StartClient, chosen) => start(host, api, params, caller, chosen).await,
+            (Self::CheckClient, _) if params.get("client").is_none() => {
+                let mut accounts = host.accounts();
+                accounts.retain(|account| caller.may_use(account.name()));
+                check(&accounts)
+            }
             (_, None) => Answer::error(100, "client not found"),
             (Self::CheckClient, Some(account)) => check(&[account]),
             (Self::GetQrcode, Some(account)) => qrcode(&account),
@@ -53,12 +60,19 @@ impl Control {
     }
 }
 
-async fn start(host: &Host, api: ApiKind, params: &Params, chosen: Option<Arc<Account>>) -> Answer {
+async fn start(
+    host: &Host,
+    api: ApiKind,
+    params: &Params,
+    caller: &Caller,
+    chosen: Option<Arc<Account>>,
+) -> Answer {
     let name = match (&chosen, params.get("client")) {
         (Some(account), _) => account.name().clone(),
         (None, None) => return Answer::error(100, "client not found"),
         (None, Some(name)) => match name.parse::<AccountName>() {
-            Ok(name) => name,
+            Ok(name) if caller.may_use(&name) => name,
+            Ok(_) => return Answer::error(100, "client not found"),
             Err(error) => return Answer::error(400, error.to_string()),
         },
     };
@@ -152,7 +166,7 @@ fn check(accounts: &[Arc<Account>]) -> Answer {
 
 fn qrcode(account: &Account) -> Answer {
     match account.login_code() {
-        Some(code) => Answer::Picture { kind: "image/jpeg", bytes: code.picture().to_vec() },
+        Some(code) => Answer::Picture(code.picture().to_vec()),
         None => {
             let state = account.state().as_str();
             Answer::Json(json!({

@@ -140,7 +140,7 @@ fn tell_browser(headers: &mut HeaderMap, allow: HeaderValue) {
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static("authorization, content-type, x-auth-token"),
+        HeaderValue::from_static("authorization, content-type, idempotency-key, x-auth-token"),
     );
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
 }

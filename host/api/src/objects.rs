@@ -17,6 +17,8 @@ pub enum JsonType {
     Text,
     /// A number; a string if it is no whole number up to 2^53, null if it is not known.
     Number,
+    /// A string, null if it is not known.
+    TextOrNull,
     /// A list of these objects.
     List(&'static Object),
 }
@@ -77,19 +79,23 @@ pub(crate) fn set(known: &mut Map<String, Value>, name: &str, value: Option<impl
 /// An object by its table; `known` are its fields, whatever their types.
 pub(crate) fn build(object: &Object, mut known: Map<String, Value>) -> Value {
     for field in object.fields {
-        let value = known.remove(field.name);
-        let value = match field.json {
-            JsonType::Text => Value::String(value.as_ref().map(scalar_text).unwrap_or_default()),
-            JsonType::Number => as_number(value.unwrap_or_default()),
-            // Absent in the objects that leave their members out.
-            JsonType::List(_) => match value {
-                Some(list) => list,
-                None => continue,
-            },
-        };
-        known.insert(field.name.to_owned(), value);
+        if let Some(value) = typed(field.json, known.remove(field.name)) {
+            known.insert(field.name.to_owned(), value);
+        }
     }
     Value::Object(known)
+}
+
+/// A value as this type. `None` is a list that is left out.
+pub(crate) fn typed(json: JsonType, value: Option<Value>) -> Option<Value> {
+    let text = |value: Option<Value>| value.as_ref().map(scalar_text).unwrap_or_default();
+    match json {
+        JsonType::Text => Some(Value::String(text(value))),
+        JsonType::TextOrNull => Some(Some(text(value)).filter(|text| !text.is_empty()).into()),
+        JsonType::Number => Some(as_number(value.unwrap_or_default())),
+        // Absent in the objects that leave their members out.
+        JsonType::List(_) => value,
+    }
 }
 
 fn as_number(value: Value) -> Value {
@@ -117,6 +123,7 @@ pub(crate) fn follows(value: &Value, object: &Object) -> bool {
     let fits = |value: &Value, json| match json {
         JsonType::Text => value.is_string(),
         JsonType::Number => value.is_u64() || value.is_null() || value.is_string(),
+        JsonType::TextOrNull => value.is_string() || value.is_null(),
         JsonType::List(object) => {
             value.as_array().is_some_and(|list| list.iter().all(|item| follows(item, object)))
         }

@@ -1,7 +1,8 @@
-//! `/openqq/*`: the Openqq API, v2. Names of v1 are understood in requests.
+//! `/openqq/*`: the Openqq API. Names of v1 and v2 are understood in requests; answers are v2 unless v1 is asked for.
 //!
 //! # Layout
 //! - [`objects`]: users, friends, groups as JSON
+//! - [`dialect`]: the same in v1
 //! - `lookups`: what the account knows: get_user_info, search_friend and the like
 //! - `report`: events in the shape of the Openqq API
 //! - `send`: send_friend_message and the like
@@ -11,13 +12,24 @@ use mynah_runtime::ApiKind;
 
 use crate::answer::Answer;
 use crate::call::{self, Call};
+use crate::keys::Scope;
 use crate::{check_event, client};
 
+pub mod dialect;
 pub(crate) mod lookups;
 pub(crate) mod moderate;
 pub mod objects;
 pub(crate) mod report;
 pub(crate) mod send;
+
+pub use dialect::Dialect;
+
+use dialect::Shape;
+
+/// The name of every endpoint, those of v1 too.
+pub fn endpoints() -> impl Iterator<Item = &'static str> {
+    ENDPOINTS.iter().map(|(name, _)| *name)
+}
 
 /// What can be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,8 +76,25 @@ const ENDPOINTS: [(&str, Endpoint); 19] = [
     ("shuthup_group_member", Endpoint::ShutupGroupMember),
 ];
 
+impl Endpoint {
+    fn shape(self) -> Shape {
+        match self {
+            Self::GetUserInfo => Shape::User,
+            Self::GetFriendInfo | Self::SearchFriend => Shape::Friends,
+            Self::GetGroupInfo | Self::GetGroupBasicInfo | Self::SearchGroup => Shape::Groups,
+            Self::GetDiscussInfo => Shape::Discusses,
+            Self::SendFriendMessage
+            | Self::SendGroupMessage
+            | Self::SendDiscussMessage
+            | Self::SendSessMessage => Shape::Sent,
+            _ => Shape::Plain,
+        }
+    }
+}
+
 impl call::Endpoint for Endpoint {
     const API: ApiKind = ApiKind::Openqq;
+    const SCOPE: Scope = Scope::Openqq;
     const PREFIX: &'static str = "/openqq";
 
     fn named(name: &str) -> Option<Self> {
@@ -78,8 +107,12 @@ impl call::Endpoint for Endpoint {
 
     async fn answer(self, call: Call) -> Answer {
         let Call { api, account, params, .. } = &call;
+        let dialect = match Dialect::of(params, &api.settings, account) {
+            Ok(dialect) => dialect,
+            Err(answer) => return answer,
+        };
         let roster = account.roster();
-        match self {
+        let answer = match self {
             Self::GetUserInfo => lookups::user(&roster),
             Self::GetFriendInfo => lookups::friends(&roster),
             Self::GetGroupInfo => lookups::groups(&roster),
@@ -100,6 +133,7 @@ impl call::Endpoint for Endpoint {
             Self::GetClientInfo => client::info(account),
             Self::StopClient => client::stop(&api.host, account, api.settings.stop_delay).await,
             Self::Relogin => client::relogin(&api.host, account, api.settings.stop_delay),
-        }
+        };
+        dialect.answer(self.shape(), answer)
     }
 }

@@ -8,18 +8,22 @@
 //! - `revoke`: revoke_message
 //! - `groups`: create_group, invite_friend, kick_group_member, set_group_displayname
 //! - `contacts`: set_markname, stick, make_friend, accept_friend_request
+//! - `media`: upload_media; `avatar`: get_avatar
 //! - `report`: events in the shape of the Openwx API
 
 use mynah_runtime::ApiKind;
 
 use crate::answer::Answer;
 use crate::call::{self, Call};
+use crate::keys::Scope;
 use crate::{check_event, client};
 
+mod avatar;
 pub(crate) mod consult;
 pub(crate) mod contacts;
 pub(crate) mod groups;
 pub(crate) mod lookups;
+mod media;
 pub mod objects;
 pub(crate) mod report;
 pub(crate) mod revoke;
@@ -47,13 +51,15 @@ pub(crate) enum Endpoint {
     Stick,
     MakeFriend,
     AcceptFriendRequest,
+    GetAvatar,
+    UploadMedia,
     CheckEvent,
     GetClientInfo,
     StopClient,
 }
 
 /// Every endpoint by its name.
-const ENDPOINTS: [(&str, Endpoint); 22] = [
+const ENDPOINTS: [(&str, Endpoint); 24] = [
     ("get_user_info", Endpoint::GetUserInfo),
     ("get_friend_info", Endpoint::GetFriendInfo),
     ("get_group_info", Endpoint::GetGroupInfo),
@@ -73,6 +79,8 @@ const ENDPOINTS: [(&str, Endpoint); 22] = [
     ("stick", Endpoint::Stick),
     ("make_friend", Endpoint::MakeFriend),
     ("accept_friend_request", Endpoint::AcceptFriendRequest),
+    ("get_avatar", Endpoint::GetAvatar),
+    ("upload_media", Endpoint::UploadMedia),
     ("check_event", Endpoint::CheckEvent),
     ("get_client_info", Endpoint::GetClientInfo),
     ("stop_client", Endpoint::StopClient),
@@ -80,6 +88,7 @@ const ENDPOINTS: [(&str, Endpoint); 22] = [
 
 impl call::Endpoint for Endpoint {
     const API: ApiKind = ApiKind::Openwx;
+    const SCOPE: Scope = Scope::Openwx;
     const PREFIX: &'static str = "/openwx";
 
     fn named(name: &str) -> Option<Self> {
@@ -88,6 +97,10 @@ impl call::Endpoint for Endpoint {
 
     fn needs_running(self) -> bool {
         !matches!(self, Self::CheckEvent | Self::GetClientInfo | Self::StopClient)
+    }
+
+    fn takes_media(self) -> bool {
+        matches!(self, Self::UploadMedia | Self::SendFriendMessage | Self::SendGroupMessage | Self::Consult)
     }
 
     async fn answer(self, call: Call) -> Answer {
@@ -112,6 +125,8 @@ impl call::Endpoint for Endpoint {
             Self::Stick => groups::act(&call, contacts::stick(&roster, params)).await,
             Self::MakeFriend => groups::act(&call, contacts::make_friend(&roster, params)).await,
             Self::AcceptFriendRequest => contacts::accept_friend_request(&call).await,
+            Self::GetAvatar => avatar::get(&call).await,
+            Self::UploadMedia => media::upload(&call).await,
             Self::CheckEvent => check_event::answer(call).await,
             Self::GetClientInfo => client::info(&call.account),
             Self::StopClient => {
@@ -184,6 +199,7 @@ mod tests {
         let fields = object.fields.iter().map(|field| match field.json {
             JsonType::Text => format!("`{}` text", field.name),
             JsonType::Number => format!("`{}` number", field.name),
+            JsonType::TextOrNull => format!("`{}` text or null", field.name),
             JsonType::List(of) => format!("`{}` list of {}", field.name, of.name),
         });
         format!("| {} | {} |", object.name, fields.collect::<Vec<_>>().join(", "))

@@ -6,8 +6,10 @@
 use std::collections::BTreeMap;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequest, Multipart, Request};
+use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request};
 use axum::http::header::{self, HeaderMap};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
@@ -20,7 +22,12 @@ pub(crate) struct Params {
     values: BTreeMap<String, String>,
     /// How many were given, repeats included.
     given: usize,
+    /// What the file is called whose bytes came in a form.
+    file_name: Option<String>,
 }
+
+/// The parameter that holds the bytes of a file: base64, or in a multipart form the file itself.
+pub(crate) const MEDIA_DATA: &str = "media_data";
 
 /// Why parameters cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -59,11 +66,15 @@ pub(crate) enum ParamError {
 }
 
 impl Params {
-    /// The parameters of a request's query and body.
-    pub(crate) async fn read(request: Request, settings: &ApiSettings) -> Result<Self, ParamError> {
+    /// The parameters of a request's query and body, if that has no more bytes than this.
+    pub(crate) async fn read_within(
+        limit: usize,
+        request: Request,
+        settings: &ApiSettings,
+    ) -> Result<Self, ParamError> {
         let (head, body) = request.into_parts();
         let mut params = Self::of_query(head.uri.query().unwrap_or_default())?;
-        let bytes = body::read(&head.headers, body, settings).await?;
+        let bytes = body::read(limit, &head.headers, body, settings).await?;
         if !bytes.is_empty() {
             params.add_body(head.headers, bytes).await?;
         }
@@ -80,6 +91,18 @@ impl Params {
     /// The value of a parameter. An empty one counts as not given.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// Takes parameters away.
+    pub(crate) fn remove(&mut self, names: &[&str]) {
+        for name in names {
+            self.values.remove(*name);
+        }
+    }
+
+    /// What the file is called whose bytes came in a form.
+    pub(crate) fn file_name(&self) -> Option<&str> {
+        self.file_name.as_deref()
     }
 
     /// Every name with its value, empty ones too.
@@ -147,12 +170,23 @@ impl Params {
         let wrong = |error: &dyn std::error::Error| ParamError::Multipart(error.to_string());
         let mut request = Request::new(Body::from(bytes));
         *request.headers_mut() = headers;
+        // The body was bounded when it was read.
+        DefaultBodyLimit::disable().apply(&mut request);
         let mut form = Multipart::from_request(request, &()).await.map_err(|error| wrong(&error))?;
         while let Some(field) = form.next_field().await.map_err(|error| wrong(&error))? {
             let Some(name) = field.name().map(str::to_owned) else {
                 return Err(ParamError::Multipart("a part has no name".into()));
             };
+            let is_file = field.file_name().is_some()
+                || field.content_type().is_some_and(|kind| !kind.starts_with("text/"));
+            let file_name = field.file_name().map(str::to_owned);
             let value = field.bytes().await.map_err(|error| wrong(&error))?;
+            if is_file && name == MEDIA_DATA {
+                self.file_name = file_name;
+                // From here on as if it had come as text: what looks at all parameters, looks at this one too.
+                self.put(name, BASE64_STANDARD.encode(&value))?;
+                continue;
+            }
             let value = String::from_utf8(value.into()).map_err(|_| ParamError::NotUtf8(shown(&name)))?;
             self.put(name, value)?;
         }
@@ -231,8 +265,9 @@ mod tests {
             request = request.header(header::CONTENT_TYPE, kind);
         }
         let request = request.body(body.into()).unwrap();
-        let params =
-            Params::read(request, &ApiSettings::default()).await.map_err(|error| error.to_string())?;
+        let params = Params::read_within(1 << 20, request, &ApiSettings::default())
+            .await
+            .map_err(|error| error.to_string())?;
         Ok(params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
     }
 
@@ -327,6 +362,26 @@ mod tests {
         ] {
             let error = read(query, kind, body.to_vec()).await.unwrap_err();
             assert!(error.contains(expected), "{query} {}: {error}", String::from_utf8_lossy(body));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_in_a_form_is_the_same_as_its_base64() {
+        for (head, body, expected) in [
+            ("; filename=\"图.png\"", &b"\x89PNG\xff\0"[..], Some("iVBOR/8A")),
+            ("; filename=\"a\"\r\nContent-Type: text/plain", b"hi", Some("aGk=")),
+            ("\r\nContent-Type: application/octet-stream", b"hi", Some("aGk=")),
+            ("\r\nContent-Type: text/plain", b"aGk=", Some("aGk=")),
+            ("", b"aGk=", Some("aGk=")),
+            ("", b"\x89PNG\xff", None),
+        ] {
+            let mut form = b"--XX\r\nContent-Disposition: form-data; name=\"media_data\"".to_vec();
+            form.extend_from_slice(head.as_bytes());
+            form.extend_from_slice(b"\r\n\r\n");
+            form.extend_from_slice(body);
+            form.extend_from_slice(b"\r\n--XX--\r\n");
+            let value = read("", MULTIPART, form).await.ok().map(|mut pairs| pairs.remove(0).1);
+            assert_eq!(value.as_deref(), expected, "{head:?}");
         }
     }
 

@@ -7,7 +7,7 @@ use crate::objects;
 use crate::params::Params;
 
 /// Parameters that say how to answer and not what to look for.
-const NOT_ATTRIBUTES: [&str; 5] = ["client", "datatype", "callback", "key", "v"];
+const NOT_ATTRIBUTES: [&str; 4] = ["client", "datatype", "callback", "v"];
 
 /// The attributes that are asked for. `spellings` are other names of some.
 pub(crate) fn attributes<'a>(

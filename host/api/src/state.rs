@@ -10,6 +10,7 @@ use tokio::task::AbortHandle;
 
 use crate::check_event::{self, Mailboxes};
 use crate::feed::Feed;
+use crate::idempotency::Remembered;
 use crate::settings::ApiSettings;
 
 /// The state of the API.
@@ -22,6 +23,10 @@ pub(crate) struct Api {
     pub(crate) async_sends: Arc<Semaphore>,
     /// Room for `consult` calls that wait for a reply.
     pub(crate) consults: Arc<Semaphore>,
+    /// Sends that must not be repeated.
+    pub(crate) remembered: Arc<Remembered>,
+    /// Room for bodies above the usual limit.
+    pub(crate) media_bodies: Arc<Semaphore>,
     delivery: AbortHandle,
 }
 
@@ -30,10 +35,14 @@ impl Api {
     pub(crate) fn start(host: Host, settings: ApiSettings) -> Arc<Self> {
         let mailboxes = Arc::new(Mailboxes::new(settings.check_event_list_max_size));
         let feed = Feed::from_now(&host);
-        let delivery = tokio::spawn(check_event::deliver(host.clone(), Arc::clone(&mailboxes), feed));
+        let reports = settings.reports.clone();
+        let delivery = check_event::deliver(host.clone(), Arc::clone(&mailboxes), reports, feed);
+        let delivery = tokio::spawn(delivery);
         Arc::new(Self {
+            media_bodies: Arc::new(Semaphore::new(settings.media_bodies)),
             async_sends: Arc::new(Semaphore::new(settings.async_sends)),
             consults: Arc::new(Semaphore::new(settings.consults)),
+            remembered: Arc::default(),
             host,
             settings,
             mailboxes,
@@ -41,15 +50,16 @@ impl Api {
         })
     }
 
-    /// Has the host do something for a caller. It is done to its end even if the caller goes away.
+    /// Has the host do something that `by` asks for. It is done to its end even if the caller goes away.
     pub(crate) async fn act(
         &self,
         account: &Arc<Account>,
         target: Option<Target>,
         body: ActionBody,
+        by: Actor,
     ) -> ActOutcome {
         let (host, account) = (self.host.clone(), Arc::clone(account));
-        let acting = tokio::spawn(async move { host.act(&account, target, body, Actor::Api).await });
+        let acting = tokio::spawn(async move { host.act(&account, target, body, by).await });
         acting.await.unwrap_or_else(|error| {
             let text = format!("the host gave up on it: {error}");
             ActOutcome::none(Outcome::Unknown, Code::HttpUnavailable.as_str(), text)

@@ -16,7 +16,7 @@
 //! - [`limits`]: every number that bounds something
 //! - `engine`, `allocation`, `ticker`, `slots`: what scripts share: wasmtime, its pool, the hand of the clock
 //! - `admission`, `imports`, `release`, `cache`, `trusted`: from bytes to a release
-//! - `script`, `rules`, `settings`, `patterns`, `folding`: what is called when, and what the operator set
+//! - `script`, `rules`, `settings`, `settings_schema`, `patterns`, `folding`: what is called when, and what the operator set
 //! - `call`, `warm`, `sandbox`, `stopwatch`, `randomness`, `script_log`, `fault`: one call and its bounds
 //! - `bindings`, `wire_event`, `wire_answer`, `wire_info`: the contract's types, to and from the model's
 //! - `host_calls`, `kv_calls`, `roster_calls`, `wasi`, `services`: what a script can ask for while it runs
@@ -45,6 +45,7 @@ mod script;
 mod script_log;
 mod services;
 mod settings;
+mod settings_schema;
 mod slots;
 mod stopwatch;
 mod ticker;

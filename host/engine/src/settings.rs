@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::limits::SETTINGS_CACHED;
 use crate::patterns::PatternSet;
+use crate::settings_schema;
 
 /// The settings of a script in all their layers. Cheap to clone; immutable.
 #[derive(Clone)]
@@ -46,6 +47,19 @@ impl SettingsLayers {
         let version = digest.finalize().iter().take(8).fold(0, |sum, byte| (sum << 8) | u64::from(*byte));
         let base = Arc::new(SettingsView::new(base));
         Ok(Self(Arc::new(Layers { base, chats, views: Mutex::default(), version })))
+    }
+
+    /// Whether all layers hold nothing but what a script's schema knows.
+    ///
+    /// # Errors
+    /// `settings.invalid` naming the setting, where it stands, and the nearest that there is.
+    pub fn check(&self, schema: &str) -> Result<(), Refusal> {
+        let chats =
+            self.0.chats.iter().map(|(pattern, layer)| (layer, format!("the settings for `{pattern}`")));
+        std::iter::once((&self.0.base.value, "the settings".to_owned()))
+            .chain(chats)
+            .filter_map(|(layer, place)| Some((layer.as_object()?, place)))
+            .try_for_each(|(layer, place)| settings_schema::check(schema, layer, &place))
     }
 
     /// A number that is the same for the same settings, on every host.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::{Address, ChatKind};
 use crate::clock::UnixMs;
 use crate::message::{Media, MessageSource, Segment};
-use crate::names::{AccountName, ActNumber, ReleaseId, ScriptName, Seq};
+use crate::names::{AccountName, ActNumber, KeyName, ReleaseId, ScriptName, Seq};
 
 /// Where an action goes, if not to the chat of the event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -282,8 +282,13 @@ pub enum Actor {
         /// The release that decided.
         release: ReleaseId,
     },
-    /// A caller of the HTTP API.
+    /// A caller of the HTTP API, where no key is asked for.
     Api,
+    /// A caller of the HTTP API who gave this key.
+    ApiKey {
+        /// The key's name.
+        key: KeyName,
+    },
     /// The answer of a webhook.
     Webhook,
 }
@@ -293,7 +298,16 @@ impl Actor {
     pub fn script(&self) -> Option<&ScriptName> {
         match self {
             Self::Script { name, .. } => Some(name),
-            Self::Api | Self::Webhook => None,
+            Self::Api | Self::ApiKey { .. } | Self::Webhook => None,
+        }
+    }
+
+    /// Who it is without the name of a key, which is nobody's business who only watches the account:
+    /// `script:NAME`, `api` or `webhook`.
+    pub fn without_key(&self) -> String {
+        match self {
+            Self::ApiKey { .. } => Self::Api.to_string(),
+            other => other.to_string(),
         }
     }
 
@@ -301,7 +315,7 @@ impl Actor {
     pub fn source(&self) -> MessageSource {
         match self {
             Self::Script { .. } => MessageSource::Script,
-            Self::Api => MessageSource::Api,
+            Self::Api | Self::ApiKey { .. } => MessageSource::Api,
             Self::Webhook => MessageSource::Webhook,
         }
     }
@@ -312,6 +326,7 @@ impl fmt::Display for Actor {
         match self {
             Self::Script { name, .. } => write!(f, "script:{name}"),
             Self::Api => f.write_str("api"),
+            Self::ApiKey { key } => write!(f, "api:{key}"),
             Self::Webhook => f.write_str("webhook"),
         }
     }

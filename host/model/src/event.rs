@@ -256,7 +256,7 @@ pub enum EventBody {
         /// Whether a QR code was scanned for it.
         scanned: bool,
     },
-    /// The account stopped, for good.
+    /// The account stopped: for good, or with its host.
     Stopped,
     /// A QR code waits to be scanned.
     QrCode {

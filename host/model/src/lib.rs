@@ -6,7 +6,7 @@
 //! # Layout
 //! - [`names`]: what things are called: accounts, scripts, releases, event numbers
 //! - [`address`]: a chat as text, `account/kind/id`, and patterns over it
-//! - [`message`]: messages and their segments
+//! - [`message`]: messages and their segments; [`media_kind`]: what media count as
 //! - [`event`]: what happened in an account
 //! - [`action`]: what is asked of the host, and the [`action::Act`] that comes of it
 //! - [`roster`]: what an account knows: user, friends, groups, discusses
@@ -14,17 +14,20 @@
 //! - [`refusal`]: stable codes for everything that the host does not do
 //! - [`script`]: what a script says of itself
 //! - [`clock`]: where the host's time comes from
+//! - [`words`]: what a misspelt name was meant to be
 
 pub mod action;
 pub mod address;
 pub mod clock;
 pub mod event;
+pub mod media_kind;
 pub mod message;
 pub mod names;
 pub mod refusal;
 pub mod roster;
 pub mod roster_change;
 pub mod script;
+pub mod words;
 
 use std::collections::BTreeMap;
 

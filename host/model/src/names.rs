@@ -98,6 +98,15 @@ name!(
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 );
 
+name!(
+    /// The name of a key of the HTTP API: what the audit calls its holder.
+    KeyName,
+    "key name",
+    "1 to 64 letters, digits, `_` or `-`",
+    |text| (1..=64).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+);
+
 /// The number of an event: one counter for the whole host, increasing over restarts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

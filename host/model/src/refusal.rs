@@ -80,9 +80,15 @@ codes! {
     SettingsInvalid = "settings.invalid", "The settings of a script cannot be used; the text says which and why.";
     HttpHost = "http.host", "The request's Host is not a name of this host. Loopback names and IP addresses always are; add others to `hosts` at the top of mynah.toml.";
     HttpCrossSite = "http.cross-site", "A web page of another site made the request. Pages may call the Openqq and Openwx APIs only if their origin stands in `cors` under `[api]` in mynah.toml, and the administration never.";
+    KeyMissing = "key.missing", "The host has keys, and the request carries none. Send the secret of a `[[key]]` as `Authorization: Bearer SECRET`, as `X-Auth-Token`, or as the parameter `key`.";
+    KeyWrong = "key.wrong", "No `[[key]]` in mynah.toml has the secret that the request carries.";
+    KeyScope = "key.scope", "The key is not for this part of the API. Add the part to `scopes` of its `[[key]]` in mynah.toml, or use another key.";
+    KeyAccount = "key.account", "The key is for certain accounts, and what was asked for concerns the whole host. Use a key without `accounts`.";
     HttpBody = "http.body", "The request's body is too large, too slow, or not of the kind that its Content-Type says.";
     HttpParameter = "http.parameter", "A parameter or a field of the request is missing, unknown or not of the right form; the text names it.";
     HttpPath = "http.path", "There is nothing at this path for this method; `/api/v1/openapi.json` lists what there is.";
+    WebhookRefused = "webhook.refused", "The endpoint of `post_api` answered a report with a status that says no (3xx or 4xx): redirects are not followed, and what was refused is not repeated. `GET /api/v1/dead-letters` lists such reports; `POST /api/v1/dead-letters/{id}/retry` sends one again.";
+    WebhookUnreachable = "webhook.unreachable", "The endpoint of `post_api` could not be reached, or failed, until the host gave the report up. `GET /api/v1/dead-letters` lists such reports; `POST /api/v1/dead-letters/{id}/retry` sends one again.";
     HttpUnavailable = "http.unavailable", "The host could not do this now; its log says why.";
 }
 

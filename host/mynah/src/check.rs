@@ -18,7 +18,9 @@ use crate::output;
 /// Admits the component as a host would, with every import granted, and shows what that says.
 pub(crate) fn main(config: &Config, file: &Path) -> Result<(), Failure> {
     let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    // As cargo leaves it in its target folder, before `mynah build` or anybody else gave it its name.
     let name: ScriptName = stem
+        .replace('_', "-")
         .parse()
         .map_err(|error| Failure::usage(error).hint("the file's name is the script's name: `NAME.wasm`"))?;
     let bytes =

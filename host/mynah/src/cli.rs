@@ -82,7 +82,7 @@ impl HostArgs {
     fn load(self) -> Result<Config, Failure> {
         let mut config = self.config.load()?;
         if !self.listen.is_empty() {
-            config.listen = self.listen;
+            config.listen = self.listen.into_iter().map(Into::into).collect();
         }
         if let Some(data_dir) = self.data_dir {
             config.data_dir = data_dir;
@@ -94,7 +94,7 @@ impl HostArgs {
 
 /// Does what the command line says.
 pub(crate) fn main() -> ExitCode {
-    mynah_networks::crypto::install();
+    mynah_runtime::crypto::install();
     let outcome = match Cli::parse().command {
         Command::Run(args) => args.load().and_then(run::main),
         Command::Dev(args) => args.load().and_then(dev::main),

@@ -6,10 +6,15 @@
 
 mod account;
 mod cidr;
+mod key;
+mod listen;
+mod media;
 mod onebot;
 mod problem;
 mod quantity;
+mod reports;
 mod script;
+mod secret;
 mod section;
 
 use std::collections::HashMap;
@@ -19,16 +24,20 @@ use std::time::Duration;
 
 use mynah_api::{ApiSettings, TimeUnit};
 use mynah_model::names::ScriptName;
-use mynah_runtime::ScriptSetup;
+use mynah_runtime::{MediaConfig, ScriptSetup};
 use mynah_store::Durability;
 use toml::de::DeTable;
 
 pub use account::{AccountConfig, ApiKind, LoginMode, NetworkConfig, SimAccount};
 pub use cidr::Cidr;
+pub use key::KeyConfig;
+pub(crate) use listen::parse_listen;
+pub use listen::{ListenConfig, TlsFiles};
 pub use onebot::OneBotAccount;
 pub use problem::ConfigError;
 pub(crate) use problem::Problem;
 pub(crate) use script::IMPORTS;
+pub use secret::{SecretMissing, SecretSource};
 pub(crate) use section::nearest;
 
 use quantity::{Size, Span};
@@ -46,7 +55,9 @@ pub struct Config {
     /// The file that it was read from; `None` if there was none and everything is as by default.
     pub file: Option<PathBuf>,
     /// Where the HTTP API listens. Never empty.
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<ListenConfig>,
+    /// Who may call the API; empty is whoever reaches it.
+    pub keys: Vec<KeyConfig>,
     /// Journal, state, outbox and cache.
     pub data_dir: PathBuf,
     /// Where the scripts' components lie, watched.
@@ -65,6 +76,8 @@ pub struct Config {
     pub max_action_age: Duration,
     /// The HTTP API: `[api]`, and `hosts`.
     pub api: ApiSettings,
+    /// Pictures and files: `[media]`, kept in `media` in the data folder.
+    pub media: MediaConfig,
     /// The accounts, in the order of the file.
     pub accounts: Vec<AccountConfig>,
     /// What the operator wrote about scripts.
@@ -108,7 +121,8 @@ impl Config {
     pub fn in_folder(folder: &Path) -> Self {
         Self {
             file: None,
-            listen: vec![SocketAddr::from(([127, 0, 0, 1], 5000))],
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 5000)).into()],
+            keys: Vec::new(),
             data_dir: folder.join("data"),
             scripts_dir: folder.join("scripts.d"),
             tmpdir: None,
@@ -118,6 +132,7 @@ impl Config {
             durability: Durability::Process,
             max_action_age: mynah_runtime::limits::MAX_ACTION_AGE,
             api: ApiSettings::default(),
+            media: MediaConfig::default(),
             accounts: "sim".parse().map(AccountConfig::named).into_iter().collect(),
             scripts: HashMap::new(),
         }
@@ -126,8 +141,9 @@ impl Config {
     fn read(mut top: Section<'_>, folder: &Path) -> Result<Self, Problem> {
         let default = Self::in_folder(folder);
         let path = |value: Value<'_>| read_path(&value, folder);
-        let listen =
-            top.read("listen", |value| value.one_or_more("an address, or a list of them", read_listen))?;
+        let listen = top.read("listen", |value| {
+            value.one_or_more("an address, or a list of them", |item| listen::read(&item, folder))
+        })?;
         if listen.as_ref().is_some_and(Vec::is_empty) {
             return Err(top.problem(format!("`listen` is empty: give one address, as \"{DEFAULT_LISTEN}\"")));
         }
@@ -137,9 +153,24 @@ impl Config {
         let max_clients =
             top.read("max_clients", |value| value.integer(1..=mynah_runtime::limits::KNOWN_ACCOUNTS))?;
         let max_clients = max_clients.unwrap_or(default.max_clients);
-        let config = Self {
+        let accounts = top
+            .read("account", |value| {
+                let accounts = account::read_all(&value, folder)?;
+                if accounts.len() > max_clients {
+                    let count = accounts.len();
+                    return Err(value.problem(format!(
+                        "names {count} accounts and `max_clients` is {max_clients}: raise it or name fewer"
+                    )));
+                }
+                Ok(accounts)
+            })?
+            .unwrap_or(default.accounts);
+        let reports_of = |account: &AccountConfig| (account.name.clone(), account.reports.clone());
+        api.reports = accounts.iter().map(reports_of).collect();
+        let mut config = Self {
             file: None,
             listen: listen.unwrap_or(default.listen),
+            keys: top.read("key", |value| key::read_all(&value, folder))?.unwrap_or_default(),
             data_dir: top.read("data_dir", path)?.unwrap_or(default.data_dir),
             scripts_dir: top.read("scripts_dir", path)?.unwrap_or(default.scripts_dir),
             tmpdir: top.read("tmpdir", path)?,
@@ -163,30 +194,25 @@ impl Config {
                 .read("max_action_age", |value| read_span(&value, "a length of time, such as \"5min\""))?
                 .unwrap_or(default.max_action_age),
             api,
-            accounts: top
-                .read("account", |value| {
-                    let accounts = account::read_all(&value, folder)?;
-                    if accounts.len() > max_clients {
-                        let count = accounts.len();
-                        return Err(value.problem(format!(
-                            "names {count} accounts and `max_clients` is {max_clients}: raise it or name fewer"
-                        )));
-                    }
-                    Ok(accounts)
-                })?
-                .unwrap_or(default.accounts),
+            media: top.read("media", |value| media::read(&value, folder))?.unwrap_or_default(),
+            accounts,
             scripts: top.read("script", |value| script::read_all(&value))?.unwrap_or_default(),
         };
         top.finish()?;
+        let dialects = config.accounts.iter().map(|account| (account.name.clone(), account.dialect));
+        config.api.dialects = dialects.collect();
         Ok(config)
     }
 
     /// Refuses to be reachable from elsewhere by everybody (design section 8). Asked after the command line had its say.
     pub fn check_exposure(&self) -> Result<(), Exposed> {
-        let open = self.listen.iter().find(|address| !address.ip().to_canonical().is_loopback());
-        match open {
-            Some(address) if self.allow_from.is_empty() => Err(Exposed(*address)),
-            _ => Ok(()),
+        if !self.keys.is_empty() || !self.allow_from.is_empty() {
+            return Ok(());
+        }
+        let mut addresses = self.listen.iter().map(|listener| listener.address);
+        match addresses.find(|address| !address.ip().to_canonical().is_loopback()) {
+            Some(address) => Err(Exposed(address)),
+            None => Ok(()),
         }
     }
 }
@@ -202,22 +228,6 @@ impl std::fmt::Display for Exposed {
 }
 
 impl std::error::Error for Exposed {}
-
-/// An address to listen on, as in the file and on the command line.
-pub(crate) fn parse_listen(text: &str) -> Result<SocketAddr, String> {
-    let numeric = match text.strip_prefix("localhost:") {
-        Some(port) => format!("127.0.0.1:{port}"),
-        None => text.to_owned(),
-    };
-    numeric.parse().map_err(|_| {
-        format!("write an IP address and a port, such as \"{DEFAULT_LISTEN}\" or \"[::1]:5000\"; port 0 is any free one")
-    })
-}
-
-fn read_listen(value: Value<'_>) -> Result<SocketAddr, Problem> {
-    let text = value.text("an address, such as \"127.0.0.1:5000\"")?;
-    parse_listen(text).map_err(|right| value.problem(format!("is not an address: {right}")))
-}
 
 fn read_path(value: &Value<'_>, folder: &Path) -> Result<PathBuf, Problem> {
     match value.text("a path")? {
@@ -269,6 +279,9 @@ fn read_api(value: &Value<'_>) -> Result<ApiSettings, Problem> {
         api.body_limit =
             usize::try_from(bytes).map_err(|_| value.problem("is more than this machine can hold"))?;
     }
+    if let Some(value) = section.take("connections") {
+        api.connections = value.integer(1..=100_000)?;
+    }
     section.finish()?;
     Ok(api)
 }
@@ -295,10 +308,14 @@ mod tests {
         Config::parse(Path::new("etc/mynah.toml"), text).unwrap_or_else(|error| panic!("{error}"))
     }
 
+    fn addresses(config: &Config) -> Vec<String> {
+        config.listen.iter().map(|listener| listener.address.to_string()).collect()
+    }
+
     #[test]
     fn an_empty_file_is_the_defaults() {
         let config = parse("");
-        assert_eq!(config.listen, ["127.0.0.1:5000".parse().unwrap()]);
+        assert_eq!(addresses(&config), ["127.0.0.1:5000"]);
         assert_eq!(config.data_dir, Path::new("etc/data"));
         assert_eq!(config.accounts.iter().map(|account| account.name.as_str()).collect::<Vec<_>>(), ["sim"]);
         assert!(config.check_exposure().is_ok());
@@ -329,6 +346,7 @@ mod tests {
             name = "qq"
             network = "sim"
             api = "openqq"
+            dialect = "v1"
             roster = "people.json"
             seed = 7
             login = "qrcode"
@@ -351,7 +369,7 @@ mod tests {
             settings = { flood = "9 in 10s" }
             "#,
         );
-        assert_eq!(config.listen, ["127.0.0.1:80".parse().unwrap(), "[::1]:80".parse().unwrap()]);
+        assert_eq!(addresses(&config), ["127.0.0.1:80", "[::1]:80"]);
         assert_eq!(config.data_dir, Path::new("/var/lib/mynah"));
         assert_eq!(config.scripts_dir, Path::new("etc/rules"));
         assert_eq!(config.max_action_age, Duration::from_secs(600));
@@ -361,6 +379,7 @@ mod tests {
         assert!(config.api.jsonp && config.api.body_limit == 2 << 20);
         let NetworkConfig::Sim(account) = &config.accounts[0].network else { panic!() };
         assert_eq!(account.roster.as_deref(), Some(Path::new("etc/people.json")));
+        assert_eq!(config.api.dialect_of(&config.accounts[0].name), mynah_api::openqq::Dialect::V1);
 
         let setup = &config.scripts["group-guard"];
         assert_eq!(setup.grants.mode, Mode::DryRun);
@@ -383,8 +402,8 @@ mod tests {
         {
             assert!(Config::parse(Path::new("mynah.toml"), wrong).is_err(), "{wrong}");
         }
-        let error = Config::parse(Path::new("mynah.toml"), "max_client = 1").unwrap_err().to_string();
-        assert!(error.contains("did you mean `max_clients`?"), "{error}");
+        let error = Config::parse(Path::new("mynah.toml"), "max_client = 1").unwrap_err();
+        assert_eq!(error.hint.as_deref(), Some("did you mean `max_clients`?"), "{error}");
     }
 
     #[test]
@@ -399,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn only_loopback_addresses_need_no_list_of_who_may() {
+    fn only_loopback_addresses_need_neither_a_key_nor_a_list_of_who_may() {
         for (listen, exposed) in [
             ("127.0.0.2:1", false),
             ("[::1]:1", false),
@@ -411,5 +430,7 @@ mod tests {
             assert_eq!(config.check_exposure().is_err(), exposed, "{listen}");
         }
         assert!(parse("listen = \"0.0.0.0:1\"\nallow_from = [\"10.0.0.0/8\"]").check_exposure().is_ok());
+        let key = "[[key]]\nname = \"a\"\nsecret = { env = \"A\" }";
+        assert!(parse(&format!("listen = \"0.0.0.0:1\"\n{key}")).check_exposure().is_ok());
     }
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use mynah_model::refusal::Refusal;
 
-use crate::config::{ConfigError, Exposed};
+use crate::config::{ConfigError, Exposed, SecretMissing};
 
 /// The exit codes, for `--help`.
 pub(crate) const HELP: &str = "Exit codes:
@@ -88,8 +88,16 @@ impl From<Exposed> for Failure {
     fn from(error: Exposed) -> Self {
         let failure = Self { exit: Exit::Usage, error: error.into(), hint: None };
         failure.hint(
-            "say who may: `allow_from = [\"192.168.1.0/24\"]` in mynah.toml; or listen on 127.0.0.1 and put a proxy in front",
+            "say who may: a `[[key]]` in mynah.toml, or `allow_from = [\"192.168.1.0/24\"]`; or listen on 127.0.0.1 and put a proxy in front",
         )
+    }
+}
+
+impl From<SecretMissing> for Failure {
+    fn from(error: SecretMissing) -> Self {
+        let failure = Self { exit: Exit::Usage, error: error.into(), hint: None };
+        failure
+            .hint("`openssl rand -hex 32 > NAME.secret` makes one for `secret = { file = \"NAME.secret\" }`")
     }
 }
 

@@ -6,22 +6,25 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
+use mynah_api::{ApiSettings, Keys, Reporters, Server, Tls, WebhookSecret};
 use mynah_engine::{Engine, EngineConfig};
 use mynah_model::clock::{Clock, SystemClock};
 use mynah_model::roster::Roster;
-use mynah_networks::onebot::{OneBot, OneBotConfig};
+use mynah_networks::onebot::{OneBot, OneBotConfig, Token};
 use mynah_networks::sim::{Sim, SimConfig, builtin};
 use mynah_networks::{Network, roster_file};
 use mynah_runtime::host::default_workers;
 use mynah_runtime::scheduler::threads_for;
-use mynah_runtime::{AccountSetup, ApiKind, ClientFolder, Clients, Host, HostConfig, ScriptSources};
+use mynah_runtime::{
+    AccountSetup, ApiKind, ClientFolder, Clients, Host, HostConfig, MediaConfig, ScriptSources,
+};
 use mynah_store::{Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::allowed::Allowed;
-use crate::config::{AccountConfig, Config, NetworkConfig, SimAccount};
+use crate::config::{AccountConfig, Config, KeyConfig, ListenConfig, NetworkConfig, SimAccount, TlsFiles};
 use crate::doors::Doors;
 use crate::exit::{Exit, Failure};
 use crate::{output, rules};
@@ -31,6 +34,9 @@ const DATABASE: &str = "mynah.db";
 
 /// The accounts' files in the data folder, if `tmpdir` says nothing else.
 const TMPDIR: &str = "tmp";
+
+/// The folder of the data folder that media are kept in.
+const MEDIA: &str = "media";
 
 /// Runs until it is told to stop.
 pub(crate) fn main(config: Config) -> Result<(), Failure> {
@@ -69,8 +75,11 @@ pub struct Running {
     pub host: Host,
     /// Where the API listens, with the ports that were given.
     pub addresses: Vec<SocketAddr>,
+    /// Whether each of them speaks TLS.
+    with_tls: Vec<bool>,
     exit_with_last_account: bool,
     stop: watch::Sender<bool>,
+    reporters: Reporters,
     servers: JoinSet<std::io::Result<()>>,
 }
 
@@ -78,11 +87,16 @@ impl Running {
     /// Starts everything that a configuration says. Nothing is left behind if that fails.
     ///
     /// # Errors
-    /// Exit code 2 for what the configuration says (a roster that cannot be read), 1 for what the machine says (a port
+    /// Exit code 2 for what the configuration says (a roster, a secret or a certificate that cannot be read), 1 for what the machine says (a port
     /// in use, a database of a newer version).
-    pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
+    pub async fn start(mut config: Config, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
         config.check_exposure()?;
-        mynah_networks::crypto::install();
+        mynah_runtime::crypto::install();
+        let keys = config.keys.iter().map(KeyConfig::open).collect::<Result<Vec<_>, _>>()?;
+        let keys = Keys::new(keys).map_err(Failure::usage)?;
+        let certificates = config.listen.iter().map(certificate).collect::<Result<Vec<_>, _>>()?;
+        warn_of_open_secrets(&config);
+        open_webhook_secrets(&mut config)?;
         // First what fails most, before anything is written.
         let listeners = listen(&config.listen).await?;
         let mut doors = Doors::default();
@@ -105,6 +119,7 @@ impl Running {
                 embedded: rules::embedded(),
                 setups: config.scripts,
             },
+            media: MediaConfig { dir: Some(config.data_dir.join(MEDIA)), ..config.media },
             accounts,
             clients: Clients {
                 folder: Some(folder),
@@ -118,24 +133,37 @@ impl Running {
                 .await;
         let host = host.context("starting the host was cut short")?.map_err(anyhow::Error::from)?;
 
-        let router = mynah_api::router(host.clone(), config.api).merge(doors.into_router());
+        let connections = config.api.connections;
+        let api = ApiSettings { keys, ..config.api };
+        let router = mynah_api::router(host.clone(), api.clone());
+        let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>();
+        let addresses = addresses.context("a socket has no address")?;
+        let reporters = match Reporters::start(&host, &api, &router, &addresses, std::io::stdout()) {
+            Ok(reporters) => reporters,
+            Err(error) => {
+                host.shutdown().await;
+                return Err(anyhow::Error::from(error).context("reports cannot be sent").into());
+            }
+        };
+        // Reports may ask for what the API serves, and for nothing else.
+        let router = router.merge(doors.into_router());
         let (stop, stopping) = watch::channel(false);
         let mut servers = JoinSet::new();
-        let mut addresses = Vec::new();
-        for listener in listeners {
-            let address = listener.local_addr().context("a socket has no address")?;
-            tracing::info!("listening on http://{address}");
-            addresses.push(address);
+        let with_tls = certificates.iter().map(Option::is_some).collect();
+        let listeners = listeners.into_iter().zip(&addresses).zip(&config.listen).zip(certificates);
+        for (((listener, address), wanted), tls) in listeners {
+            tracing::info!("listening on {}://{address}", scheme(tls.is_some()));
             let mut stopping = stopping.clone();
             let shutdown = async move {
                 // An error is the end of the sender, which is an end too.
                 let _ = stopping.wait_for(|stop| *stop).await;
             };
             let listener = Allowed::new(listener, config.allow_from.clone());
-            servers.spawn(mynah_api::serve(listener, router.clone(), shutdown));
+            let server = Server::new(router.clone()).tls(tls).apis(wanted.apis).connections(connections);
+            servers.spawn(server.serve(listener, shutdown));
         }
         let exit_with_last_account = config.exit_with_last_account;
-        Ok(Self { host, addresses, exit_with_last_account, stop, servers })
+        Ok(Self { host, addresses, with_tls, exit_with_last_account, stop, reporters, servers })
     }
 
     /// Where programs on this machine reach the API: `http://127.0.0.1:5000`.
@@ -144,7 +172,9 @@ impl Running {
             true => SocketAddr::from(([127, 0, 0, 1], address.port())),
             false => *address,
         };
-        self.addresses.first().map(local).map_or_else(String::new, |address| format!("http://{address}"))
+        let tls = self.with_tls.first().is_some_and(|tls| *tls);
+        let first = self.addresses.first().map(local);
+        first.map_or_else(String::new, |address| format!("{}://{address}", scheme(tls)))
     }
 
     /// Resolves when there is nothing left to do: the last account has stopped, and the configuration says that the host
@@ -160,18 +190,59 @@ impl Running {
     /// Answers what is under way, handles what waits, and ends. What waits in the outbox is taken up by the next start.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
-        while let Some(served) = self.servers.join_next().await {
-            if let Err(error) = served.map_err(std::io::Error::other).and_then(|result| result) {
-                tracing::error!(%error, "the API did not end well");
+        let served = async {
+            while let Some(served) = self.servers.join_next().await {
+                if let Err(error) = served.map_err(std::io::Error::other).and_then(|result| result) {
+                    tracing::error!(%error, "the API did not end well");
+                }
             }
-        }
+        };
+        // Both before the store closes: what was posted is noted down.
+        tokio::join!(served, self.reporters.stop());
         self.host.shutdown().await;
     }
 }
 
-async fn listen(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, Failure> {
+fn scheme(tls: bool) -> &'static str {
+    if tls { "https" } else { "http" }
+}
+
+fn certificate(listener: &ListenConfig) -> Result<Option<Tls>, Failure> {
+    let load = |files: &TlsFiles| Tls::load(&files.certificate, &files.key);
+    listener.tls.as_ref().map(load).transpose().map_err(|error| {
+        let failure = Failure { exit: Exit::Usage, error: error.into(), hint: None };
+        failure.hint(format!(
+            "`tls` of the listener {} needs a certificate and its private key as PEM files that this user can read",
+            listener.address
+        ))
+    })
+}
+
+/// Whoever is on the way of a request without TLS reads the key in it.
+fn open_webhook_secrets(config: &mut Config) -> Result<(), Failure> {
+    for account in &config.accounts {
+        let whose = format!("the webhook of account `{}`", account.name);
+        if let (Some(source), Some(reports)) =
+            (&account.webhook_secret, config.api.reports.get_mut(&account.name))
+        {
+            reports.webhook_secret = Some(source.open(&whose, WebhookSecret::new)?);
+        }
+    }
+    Ok(())
+}
+
+fn warn_of_open_secrets(config: &Config) {
+    let open = |listener: &&ListenConfig| {
+        listener.tls.is_none() && !listener.address.ip().to_canonical().is_loopback()
+    };
+    for listener in config.listen.iter().filter(open).filter(|_| !config.keys.is_empty()) {
+        tracing::warn!(address = %listener.address, "keys cross the network in the clear: add `tls`, or let callers sign");
+    }
+}
+
+async fn listen(wanted: &[ListenConfig]) -> Result<Vec<TcpListener>, Failure> {
     let mut listeners = Vec::new();
-    for address in addresses {
+    for ListenConfig { address, .. } in wanted {
         let listener = TcpListener::bind(address).await.map_err(|error| {
             let failure = Failure::failed(format!("cannot listen on {address}: {error}"));
             match error.kind() {
@@ -199,10 +270,13 @@ fn set_up(
             Sim::new(SimConfig { roster, seed: sim.seed, login: sim.login }, clock)
         }
         NetworkConfig::OneBot(onebot) => {
+            let whose = format!("OneBot for account `{}`", account.name);
+            let open = |source: &SecretSource| source.open(&whose, Token::new);
+            let token = onebot.token.as_ref().map(open).transpose()?.unwrap_or_default();
             let config = OneBotConfig {
                 account: account.name.clone(),
                 way: onebot.way.clone(),
-                token: onebot.token.clone(),
+                token,
                 pace: onebot.pace,
             };
             let network = OneBot::new(config, clock);

@@ -1,17 +1,24 @@
 //! `mynah say`: a person on the embedded network of a running host says something.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
 use mynah_model::roster::{Person, Roster};
 use mynah_networks::roster_file;
-use reqwest::Response;
+use reqwest::{Response, StatusCode};
 use serde_json::{Value as Json, json};
 
 use crate::config::DEFAULT_LISTEN;
 use crate::exit::{Exit, Failure};
 use crate::{output, people, run};
+
+/// The variable of the environment that holds the secret of a key.
+const KEY: &str = "MYNAH_KEY";
+
+/// How long reaching the host may take.
+const CONNECT: Duration = Duration::from_secs(5);
 
 /// What is said, where, by whom, and on which host.
 #[derive(Debug, Args)]
@@ -31,7 +38,7 @@ pub(crate) struct SayArgs {
     /// The account, if the host has several.
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
-    /// The running host.
+    /// The running host. If it has keys: the variable MYNAH_KEY holds the secret of one for `openqq` and `admin`.
     #[arg(long, value_name = "URL", default_value_t = format!("http://{DEFAULT_LISTEN}"))]
     host: String,
     /// What is said; several words need no quotes.
@@ -46,7 +53,12 @@ pub(crate) fn main(args: SayArgs) -> Result<(), Failure> {
 }
 
 async fn say(args: SayArgs) -> Result<Json, Failure> {
-    let host = Client { url: args.host.trim_end_matches('/').to_owned(), http: reqwest::Client::new() };
+    let host = Client {
+        url: args.host.trim_end_matches('/').to_owned(),
+        http: mynah_api::remote::client(CONNECT).context("no HTTP client can be made")?,
+        // Not an option: what stands on a command line is seen by everybody on the machine.
+        key: std::env::var(KEY).ok().filter(|key| !key.is_empty()),
+    };
     let account = host.account(args.account.as_deref()).await?;
     let body = match (&args.group, &args.discuss, &args.friend) {
         (Some(group), None, None) => {
@@ -84,6 +96,7 @@ fn sender<'a>(
 struct Client {
     url: String,
     http: reqwest::Client,
+    key: Option<String>,
 }
 
 impl Client {
@@ -115,8 +128,8 @@ impl Client {
 
     /// A part of what an account knows.
     async fn roster(&self, account: &str, part: &str, endpoint: &str) -> Result<Roster, Failure> {
-        let user = self.call(&format!("/openqq/get_user_info?client={account}"), None).await?;
-        let rows = self.call(&format!("/openqq/{endpoint}?client={account}"), None).await?;
+        let user = self.call(&format!("/openqq/get_user_info?client={account}&v=2"), None).await?;
+        let rows = self.call(&format!("/openqq/{endpoint}?client={account}&v=2"), None).await?;
         let roster = json!({ "user": user, part: rows });
         Ok(roster_file::parse(roster.to_string().as_bytes(), endpoint)
             .context("the host's answer is no roster")?)
@@ -128,6 +141,10 @@ impl Client {
         let request = match body {
             Some(body) => self.http.post(&url).json(body),
             None => self.http.get(&url),
+        };
+        let request = match &self.key {
+            Some(key) => request.bearer_auth(key),
+            None => request,
         };
         let answer = request.send().await.map_err(|error| {
             let failure = Failure::failed(format!("no host answers at {}", self.url));
@@ -154,6 +171,9 @@ async fn understand(answer: Response) -> Result<Json, Failure> {
     };
     let failure = Failure { exit: Exit::Refused, ..Failure::failed(why) };
     Err(match field("hint") {
+        _ if status == StatusCode::UNAUTHORIZED => {
+            failure.hint(format!("put the secret of a key for `openqq` and `admin` into the variable {KEY}"))
+        }
         Some(hint) => failure.hint(hint),
         None => failure,
     })

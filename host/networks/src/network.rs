@@ -49,6 +49,13 @@ pub trait Network: Send + Sync + 'static {
         Box::pin(async {})
     }
 
+    /// The picture of somebody, as the network has it: the bytes of a PNG, JPEG, GIF or WebP file.
+    fn avatar<'a>(&'a self, of: &'a AvatarOf) -> Boxed<'a, Result<Vec<u8>, NetworkError>> {
+        let _ = of;
+        let error = NetworkError::Unsupported { network: self.kind(), action: "avatar".to_owned() };
+        Box::pin(async { Err(error) })
+    }
+
     /// What to do about an act that was under way when the host was killed.
     fn redelivery(&self) -> Redelivery;
 
@@ -90,6 +97,25 @@ impl StopSignal {
         // Both outcomes are an end.
         let _ = self.0.wait_for(|stop| *stop).await;
     }
+}
+
+/// Whose picture is meant.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum AvatarOf {
+    /// The account's own.
+    User,
+    /// A friend's, or that of a member of a group.
+    Person {
+        /// Their id.
+        id: String,
+        /// The group that they are met in; `None` for friends.
+        group: Option<String>,
+    },
+    /// A group's.
+    Group {
+        /// Its id.
+        id: String,
+    },
 }
 
 /// What a network says to an act that it did.

@@ -10,11 +10,12 @@
 //! - `speech`, `mentions`, `messages`: saying something and taking it back
 //! - `moderation`: what members may do to each other; `comings`: who comes and goes
 //! - `requests`: who asks to come, and what they are answered; `founding`: groups that the account makes
-//! - `acts`: what the account does; `people`: the calls that make people act
+//! - `acts`: what the account does; `people`: the calls that make people act; `avatar`: how they look
 //! - `turns`: the order of changes and reports; `login`: from loading to running
 //! - `builtin`: the default roster; `chance`, `chatter`: what comes from the seed
 
 mod acts;
+mod avatar;
 pub mod builtin;
 mod chance;
 mod chatter;
@@ -42,7 +43,9 @@ use mynah_model::names::Seq;
 use mynah_model::roster::Roster;
 use parking_lot::Mutex;
 
-use crate::network::{Boxed, Happening, Network, NetworkError, Receipt, Redelivery, Sink, StopSignal};
+use crate::network::{
+    AvatarOf, Boxed, Happening, Network, NetworkError, Receipt, Redelivery, Sink, StopSignal,
+};
 use crate::waiting::Waiting;
 use login::Phase;
 use turns::{Turn, Turns};
@@ -191,6 +194,13 @@ impl Network for Sim {
 
     fn perform<'a>(&'a self, act: &'a Act) -> Boxed<'a, Result<Receipt, NetworkError>> {
         Box::pin(self.act(act))
+    }
+
+    fn avatar<'a>(&'a self, of: &'a AvatarOf) -> Boxed<'a, Result<Vec<u8>, NetworkError>> {
+        Box::pin(async {
+            self.sink()?;
+            self.world.lock().avatar(of)
+        })
     }
 
     fn redelivery(&self) -> Redelivery {

@@ -122,10 +122,5 @@ fn chat_at(address: &Address, roster: &Roster) -> Option<Chat> {
 }
 
 fn media_segment(media: &Media) -> Segment {
-    match media.mime.as_deref().and_then(|mime| mime.split('/').next()) {
-        Some("image") => Segment::Image(media.clone()),
-        Some("audio") => Segment::Voice(media.clone()),
-        Some("video") => Segment::Video(media.clone()),
-        _ => Segment::File(media.clone()),
-    }
+    media.kind().segment(media.clone())
 }

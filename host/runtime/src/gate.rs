@@ -312,6 +312,9 @@ fn check_content(body: &ActionBody) -> Result<(), Refusal> {
         {
             "`media` of a send-media has none of id, url and path"
         }
+        ActionBody::SendMedia { media } if media.path.as_deref().is_some_and(|path| !is_file_name(path)) => {
+            "`path` of a media is the name of a file in the host's media folder, without `/`"
+        }
         ActionBody::Recall { message_id } if message_id.is_empty() => "`message-id` of a recall is empty",
         ActionBody::SetCard { member, .. } if member.is_empty() => "`member` of a set-card is empty",
         ActionBody::SetGroupName { name } if name.trim().is_empty() => "`name` of a set-group-name is empty",
@@ -328,6 +331,11 @@ fn check_content(body: &ActionBody) -> Result<(), Refusal> {
         _ => return Ok(()),
     };
     Err(Refusal::new(Code::ActionInvalid, wrong))
+}
+
+/// Whether this names a file in a folder and nothing outside of it.
+fn is_file_name(path: &str) -> bool {
+    !path.is_empty() && !path.contains(['/', '\\', '\0']) && !path.starts_with('.')
 }
 
 fn take_budget(

@@ -409,6 +409,8 @@ fn set_aside(store: &Store, seq: Seq, now: i64, error: &StoreError) {
         script: None,
         code: Code::EventSetAside.as_str().to_owned(),
         text: error.to_string(),
+        address: None,
+        report: None,
     };
     let handled = Write::Handled { seq, at: now, calls: "[]".to_owned() };
     store.write(Batch::from(vec![handled, Write::DeadLetter(letter)]), move |result| {

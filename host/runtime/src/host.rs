@@ -8,27 +8,30 @@ use arc_swap::ArcSwap;
 use mynah_engine::Engine;
 use mynah_model::action::{Action, ActionBody, Actor, Outcome, Target};
 use mynah_model::address::Address;
-use mynah_model::clock::Clock;
+use mynah_model::clock::{Clock, UnixMs};
 use mynah_model::event::{AccountState, Event};
 use mynah_model::names::{AccountName, ActNumber, Seq};
 use mynah_model::refusal::{Code, Refusal};
+use mynah_networks::AvatarOf;
 use mynah_networks::network::Network;
 use mynah_store::{AuditEntry, Batch, Recovery, Store, StoreError, Write};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{broadcast, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::account::{Account, ApiKind};
 use crate::accounts::Accounts;
+use crate::avatars::{Avatar, AvatarError, Avatars};
 use crate::budget::Budgets;
 use crate::gate::{self, ActingAccount, Occasion, Verdict};
 use crate::handling::{Handling, outcome_of};
 use crate::intake::Intake;
 use crate::lifecycle::{Clients, Lifecycle, Maker, NewAccount, Started};
 use crate::limits;
+use crate::media::{MediaConfig, MediaStore};
 use crate::outbox::Outbox;
-use crate::record::{Handled, Records};
+use crate::record::{self, Handled, Records};
 use crate::reload::Watch;
 use crate::rules::Rules;
 use crate::scheduler::Scheduler;
@@ -48,6 +51,14 @@ pub enum HostError {
     /// The scripts folder cannot be used.
     #[error("cannot use the scripts folder `{path}`: {error}")]
     ScriptsFolder {
+        /// The folder.
+        path: String,
+        /// What the system says.
+        error: String,
+    },
+    /// The media folder cannot be used.
+    #[error("cannot use the media folder `{path}`: {error}")]
+    MediaFolder {
         /// The folder.
         path: String,
         /// What the system says.
@@ -126,6 +137,8 @@ pub struct HostConfig {
     pub max_action_age: Duration,
     /// Where scripts come from.
     pub scripts: ScriptSources,
+    /// How media are kept and where they may come from.
+    pub media: MediaConfig,
     /// The accounts, in the order that "the first account" means.
     pub accounts: Vec<AccountSetup>,
     /// What all accounts have in common.
@@ -138,6 +151,7 @@ impl Default for HostConfig {
             workers: None,
             max_action_age: limits::MAX_ACTION_AGE,
             scripts: ScriptSources::default(),
+            media: MediaConfig::default(),
             accounts: Vec::new(),
             clients: Clients::default(),
         }
@@ -178,7 +192,11 @@ struct Inner {
     handling: Arc<Handling>,
     catalog: Arc<Catalog>,
     records: Arc<Records>,
+    media: MediaStore,
+    avatars: Avatars,
     waiting: Waiting,
+    first_seq: Seq,
+    resent: watch::Sender<u64>,
     running: Mutex<Option<Running>>,
     lifecycle: Arc<Lifecycle>,
 }
@@ -187,6 +205,7 @@ struct Inner {
 struct Running {
     workers: Workers,
     timers: JoinHandle<()>,
+    media: JoinHandle<()>,
     _watch: Option<Watch>,
 }
 
@@ -207,6 +226,7 @@ impl Host {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, HostError> {
         let tasks = Handle::current();
+        let media = open_media(config.media, &clock)?;
         let waiting = Waiting::new(clock.clone());
         let maker = Maker::new(&mut config.clients, clock);
         let accounts = Arc::new(make_accounts(config.accounts, &maker)?);
@@ -281,7 +301,8 @@ impl Host {
         outbox.recover(recovery.outbox);
         let workers = Workers::start(&handling, &scheduler, &store)?;
         let timers = tasks.spawn(timers.run(accounts.clone(), intake.clone(), waiting.clone()));
-        let running = Mutex::new(Some(Running { workers, timers, _watch: watch }));
+        let keeping = tasks.spawn(media.clone().keep_house(waiting.clone()));
+        let running = Mutex::new(Some(Running { workers, timers, media: keeping, _watch: watch }));
         let inner = Inner {
             accounts,
             store,
@@ -291,7 +312,11 @@ impl Host {
             handling,
             catalog,
             records,
+            media,
+            avatars: Avatars::default(),
             waiting,
+            first_seq: Seq(recovery.last_seq.0 + 1),
+            resent: watch::Sender::new(0),
             running,
             lifecycle,
         };
@@ -315,7 +340,72 @@ impl Host {
         self.inner.store.stalled().map(|error| Refusal::new(Code::StoreStalled, error.to_string()))
     }
 
-    /// Gates and delivers an action of an API caller or a webhook; resolves with what became of it.
+    /// Gates an action that is not a script's, on the occasion of an event if it answers one.
+    fn decide(&self, account: &Account, event: Option<&Event>, action: Action, by: &Actor) -> Verdict {
+        let roster = account.roster();
+        let acting = ActingAccount {
+            name: account.name(),
+            roster: &roster,
+            state: account.state(),
+            embedded: account.sim().is_some(),
+            outbox: account.acts_waiting(),
+        };
+        let handling = &self.inner.handling;
+        let (now, max_action_age_ms) = (self.now(), handling.max_action_age_ms);
+        let occasion = Occasion { actor: by, grants: None, event, now, max_action_age_ms };
+        gate::decide(&occasion, Some(&acting), &handling.budgets, handling.next_act(), action)
+    }
+
+    /// Gates and delivers actions that answer an event, in one transaction with `also`. Resolves when that is
+    /// committed, not when the acts are done; one result for each action.
+    pub(crate) async fn answer(
+        &self,
+        event: &Event,
+        actions: Vec<Action>,
+        by: Actor,
+        also: Vec<Write>,
+    ) -> Result<Vec<Result<ActNumber, Refusal>>, HostError> {
+        let (mut writes, mut acts) = (also, Vec::new());
+        let mut results = Vec::with_capacity(actions.len());
+        for action in actions {
+            let name = action.body.name();
+            let verdict = match self.account(event.account.as_str()) {
+                Some(account) => self.decide(&account, Some(event), action, &by),
+                None => Verdict::Refused(Refusal::new(
+                    Code::AccountUnknown,
+                    format!("the host has no account `{}`", event.account),
+                )),
+            };
+            writes.extend(record::audit(&by, event, name, &verdict, self.now()));
+            results.push(match verdict {
+                Verdict::Granted(act) => {
+                    let number = act.number;
+                    self.inner.outbox.expect(&act);
+                    writes.push(Write::OutboxDecided(act.clone()));
+                    acts.push(act);
+                    Ok(number)
+                }
+                Verdict::Refused(refusal) => Err(refusal),
+                Verdict::DryRun(_) | Verdict::Schedule { .. } | Verdict::Cancel { .. } | Verdict::Stop => {
+                    Err(scripts_only(name))
+                }
+            });
+        }
+        let (tell, committed) = oneshot::channel();
+        let delivery = self.inner.outbox.clone();
+        self.inner.store.write(Batch::from(writes), move |result| {
+            match &result {
+                Ok(()) => delivery.deliver(acts),
+                Err(_) => delivery.forget(&acts),
+            }
+            // Whoever asked may have gone; the decision stands.
+            let _ = tell.send(result);
+        });
+        committed.await.unwrap_or(Err(StoreError::Closed))?;
+        Ok(results)
+    }
+
+    /// Gates and delivers an action of an API caller; resolves with what became of it.
     pub async fn act(
         &self,
         account: &Account,
@@ -326,32 +416,17 @@ impl Host {
         if let Some(refusal) = self.stalled() {
             return ActOutcome::none(Outcome::Refused, refusal.code.as_str(), refusal.text);
         }
-        let now = self.inner.waiting.now();
+        let now = self.now();
         let name = body.name();
-        let verdict = {
-            let roster = account.roster();
-            let acting = ActingAccount {
-                name: account.name(),
-                roster: &roster,
-                state: account.state(),
-                embedded: account.sim().is_some(),
-                outbox: account.acts_waiting(),
-            };
-            let handling = &self.inner.handling;
-            let max_action_age_ms = handling.max_action_age_ms;
-            let occasion = Occasion { actor: &by, grants: None, event: None, now, max_action_age_ms };
-            let action = Action { target, ..Action::new(body) };
-            gate::decide(&occasion, Some(&acting), &handling.budgets, handling.next_act(), action)
-        };
+        let verdict = self.decide(account, None, Action { target, ..Action::new(body) }, &by);
         let act = match verdict {
             Verdict::Granted(act) => act,
             Verdict::Refused(refusal) => {
                 return ActOutcome::none(outcome_of(refusal.code), refusal.code.as_str(), refusal.text);
             }
             Verdict::DryRun(_) | Verdict::Schedule { .. } | Verdict::Cancel { .. } | Verdict::Stop => {
-                let text = format!("`{name}` is for scripts only");
-                let code = Code::Unsupported.as_str();
-                return ActOutcome::none(Outcome::Unsupported, code, text);
+                let Refusal { code, text, .. } = scripts_only(name);
+                return ActOutcome::none(Outcome::Unsupported, code.as_str(), text);
             }
         };
         let outbox = &self.inner.outbox;
@@ -399,13 +474,47 @@ impl Host {
         Ok(events.into_iter().map(Arc::new).collect())
     }
 
-    async fn read<T: Send + 'static>(
+    /// The time by the host's clock, unix ms.
+    pub fn now(&self) -> UnixMs {
+        self.inner.waiting.now()
+    }
+
+    /// The number of the first event of this run: all before it are of earlier ones.
+    pub fn first_seq(&self) -> Seq {
+        self.inner.first_seq
+    }
+
+    /// Changes whenever a dead letter is to be sent again.
+    pub fn watch_resent(&self) -> watch::Receiver<u64> {
+        self.inner.resent.subscribe()
+    }
+
+    pub(crate) fn count_resent(&self) {
+        self.inner.resent.send_modify(|count| *count += 1);
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    pub(crate) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&mynah_store::Reader) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, HostError> {
         let store = self.inner.store.clone();
         let read = tokio::task::spawn_blocking(move || store.read(read)).await;
         Ok(read.map_err(|error| std::io::Error::other(error.to_string()))??)
+    }
+
+    /// Pictures and files: what was received and what is to be sent.
+    pub fn media(&self) -> &MediaStore {
+        &self.inner.media
+    }
+
+    /// The picture of somebody, asked of the account's network once an hour.
+    pub async fn avatar(&self, account: &Account, of: AvatarOf) -> Result<Avatar, AvatarError> {
+        let network = account.driver().clone();
+        self.inner.avatars.get(account.name(), network.as_ref(), of, self.inner.waiting.now()).await
     }
 
     /// Every script that was found, live or not.
@@ -520,6 +629,7 @@ impl Host {
         self.inner.outbox.close();
         if let Some(running) = &running {
             running.timers.abort();
+            running.media.abort();
         }
         let connected = |account: &Account| account.state() == AccountState::Running;
         if tokio::time::timeout(limits::SHUTDOWN_DRAIN, self.quiet(connected)).await.is_err() {
@@ -547,6 +657,10 @@ pub fn default_workers() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from)
 }
 
+fn scripts_only(action: &str) -> Refusal {
+    Refusal::new(Code::Unsupported, format!("`{action}` is for scripts only"))
+}
+
 fn make_accounts(setups: Vec<AccountSetup>, maker: &Maker) -> Result<Accounts, HostError> {
     let mut list: Vec<Arc<Account>> = Vec::with_capacity(setups.len());
     for setup in setups {
@@ -556,6 +670,12 @@ fn make_accounts(setups: Vec<AccountSetup>, maker: &Maker) -> Result<Accounts, H
         list.push(maker.account(setup));
     }
     Ok(Accounts::new(list))
+}
+
+fn open_media(config: MediaConfig, clock: &Arc<dyn Clock>) -> Result<MediaStore, HostError> {
+    let path = config.dir.as_ref().map(|dir| dir.display().to_string()).unwrap_or_default();
+    MediaStore::open(config, Arc::clone(clock))
+        .map_err(|error| HostError::MediaFolder { path, error: error.to_string() })
 }
 
 /// Loads what there is, then watches, then looks once more for what came in between.

@@ -16,17 +16,24 @@
 //! - [`gate`], [`grants`], [`budget`], [`moderation`]: what is done of what is asked for
 //! - `state`: what scripts see of their kv while an event is handled
 //! - `outbox`, `ended`: delivery, at most once and in order within a chat; what comes of it
+//! - [`deliveries`]: reports on their way to webhooks
 //! - `timers`: timers of scripts
+//! - `avatars`: pictures of people and groups, kept for an hour
+//! - [`media`]: pictures and files: where they lie, and where they come from
+//! - [`fetch`]: asking the web for something; [`crypto`]: what it is encrypted with
 //! - [`scripts`], `rules`, [`health`], `reload`: files -> releases -> the live rule set
 //! - [`status`]: what the host shows of itself
 //! - [`limits`]: every bound, with the reason for the number
 
 pub mod account;
 mod accounts;
+mod avatars;
 pub mod budget;
 pub mod client_files;
 mod client_state;
+pub mod deliveries;
 mod ended;
+pub mod fetch;
 pub mod gate;
 pub mod grants;
 mod handling;
@@ -36,6 +43,7 @@ mod intake;
 pub mod lifecycle;
 pub mod limits;
 pub mod login_code;
+pub mod media;
 pub mod moderation;
 mod orders;
 mod outbox;
@@ -51,11 +59,18 @@ mod workers;
 
 use mynah_networks::waiting;
 
+pub use mynah_networks::crypto;
+
 pub use account::{Account, ApiKind};
+pub use avatars::{Avatar, AvatarError};
 pub use client_files::{ClientFile, ClientFilesError, ClientFolder};
 pub use client_state::{ClientState, Plugin};
+pub use deliveries::ResendError;
+pub use fetch::AllowedPlace;
 pub use host::{AccountSetup, ActOutcome, Host, HostConfig, HostError};
 pub use lifecycle::{Clients, NewAccount, Started};
 pub use login_code::LoginCode;
+pub use media::{MediaConfig, MediaError, MediaStore};
+pub use mynah_store::{DeadLetter, Delivery};
 pub use scripts::{ScriptSetup, ScriptSources};
 pub use status::{OutboxEntry, ScriptStatus};

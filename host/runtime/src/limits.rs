@@ -136,3 +136,60 @@ pub const PID_FILE_BYTES: u64 = 32;
 
 /// Bytes of a network's session, for example its cookies.
 pub const SESSION_BYTES: u64 = 1 << 20;
+
+/// Bytes of one picture or file: what WeChat takes of pictures, and ruled for all media.
+pub const MEDIA_FILE_BYTES: usize = 20 << 20;
+
+/// Milliseconds for which media are kept: a week, in which people come back to what was sent.
+pub const MEDIA_KEEP_MS: i64 = 7 * 24 * 3_600_000;
+
+/// Bytes of all media together; the oldest go when there are more. A phone's pictures of a lively week.
+pub const MEDIA_TOTAL_BYTES: u64 = 1 << 30;
+
+/// How many files the media folder holds at most, so that a flood of tiny ones costs no more than large ones do.
+pub const MEDIA_FILES: usize = 20_000;
+
+/// Bytes of a file's name: what file systems take, less the room for an ending.
+pub const MEDIA_NAME_BYTES: usize = 200;
+
+/// Bytes from the beginning of a file by which its type is told; what tells a type lies within the first few KiB.
+pub const MEDIA_SNIFFED_BYTES: usize = 8_192;
+
+/// How often the host looks for media that are too old, milliseconds.
+pub const MEDIA_LOOK_MS: i64 = 3_600_000;
+
+/// How long a network may take over somebody's picture, as in the original.
+pub const AVATAR_TIME: Duration = Duration::from_secs(3);
+
+/// Milliseconds for which a picture of somebody is kept: an hour, as in the original.
+pub const AVATAR_KEEP_MS: i64 = 3_600_000;
+
+/// Bytes of a picture of somebody: WeChat's largest have a tenth.
+pub const AVATAR_BYTES: usize = 1 << 20;
+
+/// Pictures of people that are kept at once: 8 MiB at the usual 32 KiB, 256 MiB at the very most.
+pub const AVATARS: usize = 256;
+
+/// Bytes of something that is fetched: a file of the largest size.
+pub const FETCH_BYTES: usize = MEDIA_FILE_BYTES;
+
+/// From asking to the last byte. A caller waits for it: 20 MiB in that time is a slow line's.
+pub const FETCH_TIME: Duration = Duration::from_secs(30);
+
+/// For a connection to stand. Who needs longer is not there.
+pub const FETCH_CONNECT_TIME: Duration = Duration::from_secs(5);
+
+/// Redirects that are followed: to https, to `www`, to a store of files.
+pub const FETCH_REDIRECTS: usize = 3;
+
+/// Fetches that are under way at once, so that they hold at most 160 MiB; others wait for room.
+pub const FETCHES: usize = 8;
+
+/// Addresses of one name that are tried.
+pub const FETCH_ADDRESSES: usize = 4;
+
+/// Ports that the web uses; others are for services that would take a request for something else.
+pub const FETCH_PORTS: [u16; 6] = [80, 443, 8000, 8080, 8443, 8888];
+
+/// Bytes of a URL: what servers take.
+pub const URL_BYTES: usize = 8_192;

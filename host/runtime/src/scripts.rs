@@ -230,6 +230,9 @@ impl Catalog {
         let setup = self.sources.setups.get(&name).unwrap_or(&unlisted);
         let release = self.engine.admit(&name, bytes, &setup.imports, &setup.limits)?;
         let settings = SettingsLayers::compile(setup.settings.clone(), setup.chat_settings.clone())?;
+        if let Some(schema) = &release.info.settings_schema {
+            settings.check(schema)?;
+        }
         let mut grants = setup.grants.clone();
         // A rule that came with the host may do on the embedded network what it asks for; elsewhere an unlisted script
         // runs dry whatever it is allowed.

@@ -40,6 +40,18 @@ pub struct OutboxEntry {
     /// The text of what was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// The id of the picture or file that was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub media_id: Option<String>,
+    /// What it is called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its media type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mime: Option<String>,
+    /// Its bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
     /// The members that were acted on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub members: Option<Vec<String>>,
@@ -60,9 +72,14 @@ impl OutboxEntry {
     /// An act as whoever watches the account sees it.
     pub(crate) fn of(act: &Act) -> Self {
         let (mut text, mut members, mut seconds) = (None, None, None);
+        let (mut media_id, mut name, mut mime, mut size) = (None, None, None, None);
         match &act.body {
             ActionBody::Send { segments } => text = Some(flatten(segments)),
-            ActionBody::SendMedia { media } => text = media.name.clone().or_else(|| media.url.clone()),
+            ActionBody::SendMedia { media } => {
+                text = media.name.clone().or_else(|| media.url.clone());
+                (media_id, name) = (media.id.clone(), media.name.clone());
+                (mime, size) = (media.mime.clone(), media.size);
+            }
             ActionBody::Shutup { members: who, seconds: how_long } => {
                 members = Some(who.clone());
                 seconds = Some(*how_long);
@@ -74,7 +91,7 @@ impl OutboxEntry {
                 members = Some(vec![member.clone()]);
                 text = Some(card.clone());
             }
-            ActionBody::SetGroupName { name } => text = Some(name.clone()),
+            ActionBody::SetGroupName { name: new } => text = Some(new.clone()),
             ActionBody::Invite { friends } => members = Some(friends.clone()),
             ActionBody::Recall { message_id } => text = Some(message_id.clone()),
             ActionBody::CreateGroup { friends, name } => {
@@ -94,9 +111,13 @@ impl OutboxEntry {
             kind: act.body.name().to_owned(),
             chat: act.address().to_string(),
             text,
+            media_id,
+            name,
+            mime,
+            size,
             members,
             seconds,
-            by: act.by.to_string(),
+            by: act.by.without_key(),
             cause: act.cause.map(|seq| seq.0),
             reason: act.reason.clone(),
         }

@@ -7,6 +7,7 @@ use rusqlite::types::Value;
 use rusqlite::{Row, params_from_iter};
 
 use crate::error::{StoreError, loaded, stored, stored_act, stored_seq};
+use crate::limits::DEAD_LETTERS;
 use crate::reader::Reader;
 use crate::tables::Tables;
 
@@ -15,7 +16,7 @@ use crate::tables::Tables;
 pub struct AuditEntry {
     /// By the host's clock.
     pub at: UnixMs,
-    /// Who: `script:NAME`, `api`, `webhook` (as an [`Actor`](mynah_model::action::Actor) reads), `operator`
+    /// Who: `script:NAME`, `api`, `api:KEY`, `webhook` (as an [`Actor`](mynah_model::action::Actor) reads), `operator`
     /// or `host`.
     pub actor: String,
     /// What, in a word: `refused`, `script-loaded`, `account-reset` ...
@@ -47,6 +48,10 @@ pub struct DeadLetter {
     pub code: String,
     /// One sentence for a person.
     pub text: String,
+    /// Where it happened, if it is a report that its webhook did not take.
+    pub address: Option<Address>,
+    /// That report, JSON text.
+    pub report: Option<String>,
 }
 
 /// Which entries to list; a field that is `None` leaves all.
@@ -96,11 +101,21 @@ impl Reader {
     ) -> Result<Vec<(u64, DeadLetter)>, StoreError> {
         let before = before.map_or(Ok(i64::MAX), |before| stored("dead letter", before))?;
         self.all(
-            "SELECT id, at, seq, act, script, code, text FROM dead_letters
+            "SELECT id, at, seq, act, script, code, text, address, report FROM dead_letters
              WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
             (before, limit),
             read_letter,
         )
+    }
+
+    /// The dead letter of an id.
+    pub fn dead_letter(&self, id: u64) -> Result<Option<DeadLetter>, StoreError> {
+        let found = self.one(
+            "SELECT id, at, seq, act, script, code, text, address, report FROM dead_letters WHERE id = ?1",
+            [stored("dead letter", id)?],
+            read_letter,
+        )?;
+        Ok(found.map(|(_, letter)| letter))
     }
 }
 
@@ -128,6 +143,8 @@ fn read_letter(row: &Row<'_>) -> Result<(u64, DeadLetter), StoreError> {
         script: parsed("dead_letters", id, row.get(4)?)?,
         code: row.get(5)?,
         text: row.get(6)?,
+        address: parsed("dead_letters", id, row.get(7)?)?,
+        report: row.get(8)?,
     };
     Ok((loaded(id), letter))
 }
@@ -165,7 +182,8 @@ impl Tables {
 
     pub(crate) fn set_aside(&mut self, letter: &DeadLetter) -> Result<(), StoreError> {
         self.run(
-            "INSERT INTO dead_letters (at, seq, act, script, code, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO dead_letters (at, seq, act, script, code, text, address, report)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             (
                 letter.at,
                 letter.seq.map(stored_seq).transpose()?,
@@ -173,8 +191,22 @@ impl Tables {
                 letter.script.as_ref().map(ScriptName::as_str),
                 &letter.code,
                 &letter.text,
+                letter.address.as_ref().map(Address::to_string),
+                &letter.report,
             ),
         )?;
+        // An endpoint that refuses everything for months must not fill the disk.
+        self.run(
+            "DELETE FROM dead_letters WHERE id <= (SELECT id FROM dead_letters ORDER BY id DESC LIMIT 1 OFFSET ?1)",
+            [DEAD_LETTERS],
+        )?;
         Ok(())
+    }
+
+    pub(crate) fn remove_letter(&mut self, id: u64) -> Result<(), StoreError> {
+        match self.run("DELETE FROM dead_letters WHERE id = ?1", [stored("dead letter", id)?])? {
+            0 => Err(StoreError::NoLetter { id }),
+            _ => Ok(()),
+        }
     }
 }

@@ -9,6 +9,7 @@ use mynah_model::event::{Event, EventKind};
 use mynah_model::names::{AccountName, ActNumber, ScriptName, Seq};
 
 use crate::audit::{AuditEntry, DeadLetter};
+use crate::deliveries::Delivery;
 use crate::error::StoreError;
 use crate::kv::KvRow;
 use crate::outbox::Ending;
@@ -64,6 +65,26 @@ pub enum Write {
     Audit(AuditEntry),
     /// Something could not be dealt with and is set aside.
     DeadLetter(DeadLetter),
+    /// A dead letter goes. It must be there.
+    DeadLetterRemoved(u64),
+    /// A report waits for the webhook of its account.
+    DeliveryQueued(Delivery),
+    /// A report waits no more. It must be waiting, so that it ends once.
+    DeliveryEnded {
+        /// Where it waits.
+        address: Address,
+        /// The event that it reports.
+        seq: Seq,
+    },
+    /// All events before this one are looked at for the webhook of an account.
+    WebhookMoved {
+        /// The account.
+        account: AccountName,
+        /// The first event that is not.
+        next: Seq,
+    },
+    /// An account has no webhook any more: what waits for it goes.
+    WebhookRemoved(AccountName),
     /// A timer is set; it takes the place of one with the same script, address and tag.
     TimerSet(Timer),
     /// A timer is removed, if it is there.
@@ -223,7 +244,8 @@ impl Encoded {
             Write::KvPut { key, value, .. } => key.len() + value.as_ref().map_or(0, |row| row.value.len()),
             Write::OutboxEnded { text, .. } | Write::Meta { value: text, .. } => text.len(),
             Write::Audit(entry) => entry.text.len(),
-            Write::DeadLetter(letter) => letter.text.len(),
+            Write::DeadLetter(letter) => letter.text.len() + letter.report.as_ref().map_or(0, String::len),
+            Write::DeliveryQueued(delivery) => delivery.report.as_ref().map_or(0, String::len),
             _ => self.columns.json.len(),
         };
         texts + ROW
@@ -243,6 +265,11 @@ impl Encoded {
             }
             Write::Audit(entry) => tables.audit(entry),
             Write::DeadLetter(letter) => tables.set_aside(letter),
+            Write::DeadLetterRemoved(id) => tables.remove_letter(*id),
+            Write::DeliveryQueued(delivery) => tables.queue_delivery(delivery),
+            Write::DeliveryEnded { address, seq } => tables.end_delivery(address, *seq),
+            Write::WebhookMoved { account, next } => tables.move_webhook(account, *next),
+            Write::WebhookRemoved(account) => tables.remove_webhook(account),
             Write::TimerSet(timer) => tables.set_timer(timer, columns),
             Write::TimerRemoved { script, address, tag } => tables.remove_timer(script, address, tag),
             Write::Meta { key, value } => tables.set_meta(key, value),

@@ -135,6 +135,18 @@ pub enum StoreError {
         /// The state it was to have.
         to: &'static str,
     },
+    /// A report does not wait for its webhook.
+    #[error("the report of event {seq} waits for no webhook: it has arrived, or was given up")]
+    NoDelivery {
+        /// The event's number.
+        seq: Seq,
+    },
+    /// There is no such dead letter.
+    #[error("there is no dead letter {id}")]
+    NoLetter {
+        /// Its id.
+        id: u64,
+    },
     /// A number is too large for the database.
     #[error("{what} {value} is too large: {} is the last one", i64::MAX)]
     TooLarge {

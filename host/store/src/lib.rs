@@ -12,7 +12,7 @@
 //! # Layout
 //! - `store`: [`Store`], the one thing that others hold
 //! - `batch`: [`Batch`] and [`Write`], what can be written
-//! - `journal`, `kv`, `outbox`, `timers`, `audit`: each a subject's types, how its tables are read
+//! - `journal`, `kv`, `outbox`, `timers`, `deliveries`, `audit`: each a subject's types, how its tables are read
 //!   ([`Reader`]) and how they are written
 //! - `reader`: read connections; `tables`: the write connection
 //! - `queue`, `writer`: what waits to be written, and the thread that commits it in groups
@@ -23,11 +23,13 @@
 //! # Schema
 //! ```sql
 #![doc = include_str!("schema/v1.sql")]
+#![doc = include_str!("schema/v2.sql")]
 //! ```
 
 mod audit;
 mod batch;
 mod claim;
+mod deliveries;
 mod error;
 mod journal;
 mod kv;
@@ -44,6 +46,7 @@ mod writer;
 
 pub use audit::{AuditEntry, AuditFilter, DeadLetter};
 pub use batch::{Batch, Write};
+pub use deliveries::Delivery;
 pub use error::StoreError;
 pub use journal::Handled;
 pub use kv::{KvRow, KvTotals, SHARED_SCOPE};

@@ -36,3 +36,6 @@ pub(crate) const RECOVERY_PAGE: u32 = 256;
 
 /// Rows removed in one batch when old ones are pruned, so that no event waits long behind them.
 pub(crate) const PRUNE_ROWS: u32 = 1_000;
+
+/// Dead letters that are kept; the oldest go. At 1 KiB each this is 100 MiB, months of what a person could look at.
+pub(crate) const DEAD_LETTERS: i64 = 100_000;

@@ -10,7 +10,7 @@ use crate::error::StoreError;
 const APPLICATION_ID: i64 = 0x6d79_6e61;
 
 /// What makes version `n + 1` out of version `n`. A step that was released is never edited.
-const STEPS: [&str; 1] = [include_str!("schema/v1.sql")];
+const STEPS: [&str; 2] = [include_str!("schema/v1.sql"), include_str!("schema/v2.sql")];
 
 /// The newest version that this host knows.
 const KNOWN: i64 = STEPS.len() as i64;

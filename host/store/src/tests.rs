@@ -1,5 +1,6 @@
 //! What the store promises, one file per behaviour.
 
+mod deliveries;
 mod durability;
 mod kill;
 mod kv;

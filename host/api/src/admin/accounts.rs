@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use mynah_model::clock::UnixMs;
 use mynah_model::refusal::{Code, Refusal};
 use mynah_runtime::{Account, ApiKind, HostError};
@@ -12,6 +12,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::fields::NamedAccount;
+use crate::access::Caller;
 use crate::problem::{Failure, Problem};
 use crate::state::Api;
 
@@ -85,10 +86,15 @@ impl AccountStatus {
     }
 }
 
-/// Every account, in the order of the configuration.
+/// Every account that the key is for, in the order of the configuration.
 #[utoipa::path(get, operation_id = "list_accounts", path = "/api/v1/accounts", tag = "accounts", responses((status = 200, description = "the accounts", body = Vec<AccountStatus>)))]
-pub(super) async fn list(State(api): State<Arc<Api>>) -> Json<Vec<AccountStatus>> {
-    Json(api.host.accounts().iter().map(|account| AccountStatus::of(account)).collect())
+pub(super) async fn list(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+) -> Json<Vec<AccountStatus>> {
+    let accounts = api.host.accounts();
+    let usable = accounts.iter().filter(|account| caller.may_use(account.name()));
+    Json(usable.map(|account| AccountStatus::of(account)).collect())
 }
 
 /// Starts an account that was stopped, for good. One that runs goes on.

@@ -9,6 +9,7 @@ use axum::response::sse::{Event as Line, KeepAlive, Sse};
 use futures_util::stream::{self, Stream};
 use mynah_model::names::Seq;
 
+use crate::access::Caller;
 use crate::feed::Feed;
 use crate::params::Params;
 use crate::problem::Failure;
@@ -16,7 +17,7 @@ use crate::server::Closing;
 use crate::settings::KEEP_ALIVE;
 use crate::state::Api;
 
-/// Every event of every account in the order of its number, without gap or repeat: `id` is the number, `data` the
+/// Every event of every account that the key is for, in the order of its number, without gap or repeat: `id` is the number, `data` the
 /// event as JSON. From `from` on, first those of the journal; without it, from now on. A client that connects again with
 /// `Last-Event-ID` goes on behind that one.
 #[utoipa::path(
@@ -42,22 +43,28 @@ pub(super) async fn stream(
         Some(seq) => Feed::from(&api.host, seq),
         None => Feed::from_now(&api.host),
     };
-    let lines = stream::unfold((feed, closing), |(mut feed, mut closing)| async move {
-        let event = tokio::select! {
-            next = feed.next() => match next {
-                Ok(event) => event?,
-                Err(error) => {
-                    // The client comes back with `Last-Event-ID` and loses nothing.
-                    tracing::error!(%error, "a reader of events is cut off");
-                    return None;
-                }
-            },
-            () = closing.wait() => return None,
+    let caller = Caller::of(request.extensions());
+    let lines = stream::unfold((feed, closing, caller), |(mut feed, mut closing, caller)| async move {
+        let event = loop {
+            let event = tokio::select! {
+                next = feed.next() => match next {
+                    Ok(event) => event?,
+                    Err(error) => {
+                        // The client comes back with `Last-Event-ID` and loses nothing.
+                        tracing::error!(%error, "a reader of events is cut off");
+                        return None;
+                    }
+                },
+                () = closing.wait() => return None,
+            };
+            if caller.may_use(&event.account) {
+                break event;
+            }
         };
         let data =
             serde_json::to_string(&*event).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"));
         let line = Line::default().id(event.seq.to_string()).data(data);
-        Some((Ok(line), (feed, closing)))
+        Some((Ok(line), (feed, closing, caller)))
     });
     Ok(Sse::new(lines).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }
@@ -65,7 +72,7 @@ pub(super) async fn stream(
 /// The number of the first event that a client wants; `None` is the next that happens.
 fn first(last_read: Option<&HeaderValue>, query: &str) -> Result<Option<Seq>, Failure> {
     let params = Params::of_query(query).map_err(|error| Failure::parameter(error.to_string()))?;
-    if let Some((name, _)) = params.iter().find(|(name, _)| *name != "from") {
+    if let Some((name, _)) = params.iter().find(|(name, _)| !["from", "key"].contains(name)) {
         let shown: String = name.chars().take(64).collect();
         return Err(Failure::parameter(format!("there is no parameter `{shown}` here; there is `from`")));
     }

@@ -7,13 +7,14 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::{StatusCode, request};
 use mynah_model::refusal::{Code, Refusal};
 use mynah_networks::sim::Sim;
-use mynah_runtime::Account;
+use mynah_runtime::{Account, Host};
 use serde::de::{self, DeserializeOwned, Visitor};
 use serde::{Deserialize, Deserializer};
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::access::Caller;
 use crate::body;
 use crate::problem::Failure;
 use crate::state::Api;
@@ -54,16 +55,23 @@ impl FromRequestParts<Arc<Api>> for NamedAccount {
             .map_err(|error| Failure::parameter(error.body_text()))?;
         match api.host.account(&name) {
             Some(account) => Ok(Self(account)),
-            None => {
-                let shown: String = name.chars().take(64).collect();
-                let known: Vec<String> =
-                    api.host.accounts().iter().map(|one| one.name().to_string()).collect();
-                let refusal = Refusal::new(Code::AccountUnknown, format!("there is no account `{shown}`"))
-                    .hint(format!("there is: {}", known.join(", ")));
-                Err(Failure::new(StatusCode::NOT_FOUND, refusal))
-            }
+            None => Err(account_unknown(&api.host, &Caller::of(&head.extensions), &name)),
         }
     }
+}
+
+/// The refusal of an account that there is not, or not for this caller.
+pub(crate) fn account_unknown(host: &Host, caller: &Caller, name: &str) -> Failure {
+    let shown: String = name.chars().take(64).collect();
+    let known: Vec<String> = host
+        .accounts()
+        .iter()
+        .filter(|account| caller.may_use(account.name()))
+        .map(|account| account.name().to_string())
+        .collect();
+    let refusal = Refusal::new(Code::AccountUnknown, format!("there is no account `{shown}`"))
+        .hint(format!("there is: {}", known.join(", ")));
+    Failure::new(StatusCode::NOT_FOUND, refusal)
 }
 
 /// The JSON object in the body of a request, whatever its Content-Type says: requests of pages have been refused
@@ -74,8 +82,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Api>> for Fields<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, Failure> {
-        let (head, body) = request.into_parts();
-        fields(&body::read(&head.headers, body, &api.settings).await?).map(Self)
+        read(api.settings.body_limit, request, api).await.map(Self)
     }
 }
 
@@ -87,9 +94,36 @@ impl<T: DeserializeOwned + Default> FromRequest<Arc<Api>> for OptionalFields<T> 
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, Failure> {
         let (head, body) = request.into_parts();
-        let bytes = body::read(&head.headers, body, &api.settings).await?;
+        let bytes = body::read(api.settings.body_limit, &head.headers, body, &api.settings).await?;
         if bytes.is_empty() { Ok(Self(T::default())) } else { fields(&bytes).map(Self) }
     }
+}
+
+/// The same of a request that may carry a picture or a file.
+pub(super) struct MediaFields<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<Api>> for MediaFields<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, Failure> {
+        let usual = api.settings.body_limit;
+        if !body::may_exceed(usual, request.headers()) {
+            return read(usual, request, api).await.map(Self);
+        }
+        let Ok(_room) = api.media_bodies.try_acquire() else {
+            let refusal = Refusal::new(Code::HttpUnavailable, "too many files are being uploaded");
+            let refusal = refusal.hint("try again in a moment");
+            return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, refusal));
+        };
+        read(api.settings.media_body_limit.max(usual), request, api).await.map(Self)
+    }
+}
+
+/// Reads the object in a body of at most so many bytes.
+async fn read<T: DeserializeOwned>(limit: usize, request: Request, api: &Api) -> Result<T, Failure> {
+    let (head, body) = request.into_parts();
+    let bytes = body::read(limit, &head.headers, body, &api.settings).await?;
+    fields(&bytes)
 }
 
 fn fields<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use mynah_model::event::AccountState;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::access::Caller;
 use crate::state::Api;
 
 /// How the host is.
@@ -18,7 +19,7 @@ pub(super) struct Health {
     status: &'static str,
     /// The version of the host.
     version: &'static str,
-    /// Accounts that are not working now, each with its state.
+    /// Accounts that are not working now, each with its state; of those that the caller's key is for.
     waiting_for: Vec<String>,
 }
 
@@ -37,9 +38,15 @@ pub(super) async fn healthz() -> Json<Health> {
     (status = 200, description = "the host is ready", body = Health),
     (status = 503, description = "the host is starting, or nothing can be recorded", body = Health),
 ))]
-pub(super) async fn readyz(State(api): State<Arc<Api>>) -> (StatusCode, Json<Health>) {
-    let waiting_for =
-        api.host.accounts().into_iter().filter(|account| account.state() != AccountState::Running);
+pub(super) async fn readyz(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+) -> (StatusCode, Json<Health>) {
+    let waiting_for = api
+        .host
+        .accounts()
+        .into_iter()
+        .filter(|account| account.state() != AccountState::Running && caller.may_use(account.name()));
     let waiting_for =
         waiting_for.map(|account| format!("{}: {}", account.name(), account.state().as_str())).collect();
     if api.host.stalled().is_some() {

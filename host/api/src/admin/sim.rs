@@ -10,15 +10,17 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use mynah_model::address::{Address, ChatKind, ChatRef};
 use mynah_model::clock::UnixMs;
+use mynah_model::message::Segment;
 use mynah_model::refusal::{Code, Refusal};
 use mynah_model::roster::Roster;
 use mynah_networks::sim::{AtThePhone, Say, SimError};
-use mynah_runtime::{HostError, OutboxEntry};
+use mynah_runtime::media::decode_base64;
+use mynah_runtime::{HostError, MediaError, OutboxEntry};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::accounts::AccountStatus;
-use super::fields::{Fields, Id, OptionalFields, SimAccount};
+use super::fields::{Fields, Id, MediaFields, OptionalFields, SimAccount};
 use crate::problem::{Failure, Problem};
 use crate::state::Api;
 
@@ -34,10 +36,22 @@ pub(super) struct SayFields {
     discuss: Option<Id>,
     /// Who says it, in a group or discuss.
     sender: Option<Id>,
-    /// What is said; `@name` and `@id` of a member become mentions.
-    text: String,
+    /// What is said; `@name` and `@id` of a member become mentions. May be left out beside `media`.
+    text: Option<String>,
+    /// A picture or file that is sent with it.
+    media: Option<SentMedia>,
     /// When it was said, unix ms; now if it is left out. Networks deliver late after an outage.
     time: Option<UnixMs>,
+}
+
+/// A picture or file that a person sends.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct SentMedia {
+    /// What it is called; what it is, is told by its bytes.
+    name: Option<String>,
+    /// Its bytes as base64; at most 20 MiB.
+    data: String,
 }
 
 /// Somebody comes: into a group or discuss, or as a friend. One of `friend`, `group`, `discuss` says where.
@@ -104,6 +118,18 @@ pub(super) struct Deed {
     /// What was said or set.
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
+    /// The id of the picture or file that was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    media_id: Option<String>,
+    /// What it is called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    /// Its media type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mime: Option<String>,
+    /// Its bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<u64>,
     /// The ids of the members it was done to.
     #[serde(skip_serializing_if = "Option::is_none")]
     members: Option<Vec<String>>,
@@ -122,8 +148,9 @@ pub(super) struct Deed {
 
 impl From<OutboxEntry> for Deed {
     fn from(entry: OutboxEntry) -> Self {
-        let OutboxEntry { kind, chat, text, members, seconds, by, cause, reason } = entry;
-        Self { kind, chat, text, members, seconds, by, cause, reason }
+        let OutboxEntry { kind, chat, text, media_id, name, mime, size, members, seconds, by, cause, reason } =
+            entry;
+        Self { kind, chat, text, media_id, name, mime, size, members, seconds, by, cause, reason }
     }
 }
 
@@ -145,15 +172,35 @@ impl From<OutboxEntry> for Deed {
 pub(super) async fn say(
     State(api): State<Arc<Api>>,
     account: SimAccount,
-    Fields(fields): Fields<SayFields>,
+    MediaFields(fields): MediaFields<SayFields>,
 ) -> Result<Json<SaidAnswer>, Failure> {
     let sim = account.sim()?;
     let chat = one_chat(fields.friend, fields.group, fields.discuss)?;
     wait_for_room(&api, &account, &chat).await?;
     let sender = fields.sender.map(|id| id.0);
-    let say = Say { chat, sender, text: fields.text, segments: None, time: fields.time };
+    let text = match (fields.text, &fields.media) {
+        (Some(text), _) => text,
+        (None, Some(_)) => String::new(),
+        (None, None) => return Err(Failure::parameter("both `text` and `media` are missing: what is said?")),
+    };
+    let attached = match fields.media {
+        Some(media) => vec![received(&api, media).await?],
+        None => Vec::new(),
+    };
+    let say = Say { chat, sender, text, segments: None, attached, time: fields.time };
     let said = sim.say(say).await.map_err(refused)?;
     Ok(Json(SaidAnswer { seq: said.seq.0, message_id: said.message_id }))
+}
+
+/// Holds a picture or file as one that came from the network.
+async fn received(api: &Api, media: SentMedia) -> Result<Segment, Failure> {
+    let refused = |error: MediaError| match error.is_callers() {
+        true => Failure::parameter(format!("`media`: {error}")),
+        false => Failure::internal(&error),
+    };
+    let bytes = decode_base64(&media.data).map_err(refused)?;
+    let media = api.host.media().put(bytes, media.name.as_deref()).await.map_err(refused)?;
+    Ok(media.kind().segment(media))
 }
 
 /// Somebody comes into a group or discuss, or becomes a friend; or asks to.
@@ -446,7 +493,8 @@ mod tests {
         assert!(read(r#"{"group": 5, "sender": "7", "text": "hi", "time": 1}"#).is_ok());
         for (json, named) in [
             (r#"{"group": 5, "text": "hi", "sneder": 7}"#, "`sneder`"),
-            (r#"{"group": 5}"#, "`text`"),
+            (r#"{"group": 5, "media": {"name": "a"}}"#, "`data`"),
+            (r#"{"group": 5, "media": {"data": "aGk=", "path": "/etc/passwd"}}"#, "`path`"),
             (r#"{"group": 5, "text": 7}"#, "string"),
             (r#"{"group": 5, "text": "a", "text": "b"}"#, "duplicate field `text`"),
             (r#"{"group": 1.5, "text": "a"}"#, "an id"),

@@ -96,13 +96,14 @@ fn members(group: &Group, params: &Params) -> Result<Vec<String>, (i32, String)>
 }
 
 /// Does what is asked, or says why not.
-pub(super) async fn moderate(Call { api, account, .. }: &Call, asked: Asked) -> Answer {
+pub(super) async fn moderate(call: &Call, asked: Asked) -> Answer {
+    let account = &call.account;
     let (target, body) = match asked {
         Ok(asked) => asked,
         Err((code, status)) => return Answer::error(code, status),
     };
     let action = body.name();
-    let outcome = api.act(account, Some(target), body).await;
+    let outcome = call.act(Some(target), body).await;
     outcome::answer(account, action, &outcome)
 }
 

@@ -13,7 +13,7 @@ use crate::objects::{Field, JsonType, Object, attributes, build, number, set, te
 /// Every object of the API.
 pub static OBJECTS: [&Object; 6] = [&USER, &FRIEND, &GROUP, &MEMBER, &DISCUSS, &DISCUSS_MEMBER];
 
-static USER: Object = Object {
+pub(super) static USER: Object = Object {
     name: "user",
     fields: &[
         text("id"),
@@ -39,7 +39,7 @@ static USER: Object = Object {
     ],
 };
 
-static FRIEND: Object = Object {
+pub(super) static FRIEND: Object = Object {
     name: "friend",
     fields: &[
         text("id"),
@@ -56,7 +56,7 @@ static FRIEND: Object = Object {
     ],
 };
 
-static GROUP: Object = Object {
+pub(super) static GROUP: Object = Object {
     name: "group",
     fields: &[
         text("id"),
@@ -76,7 +76,7 @@ static GROUP: Object = Object {
     ],
 };
 
-static MEMBER: Object = Object {
+pub(super) static MEMBER: Object = Object {
     name: "member",
     fields: &[
         text("id"),
@@ -97,7 +97,7 @@ static MEMBER: Object = Object {
     ],
 };
 
-static DISCUSS: Object = Object {
+pub(super) static DISCUSS: Object = Object {
     name: "discuss",
     fields: &[
         text("id"),
@@ -107,7 +107,7 @@ static DISCUSS: Object = Object {
     ],
 };
 
-static DISCUSS_MEMBER: Object = Object {
+pub(super) static DISCUSS_MEMBER: Object = Object {
     name: "discuss member",
     fields: &[text("id"), text("uid"), text("name"), text("state"), text("client_type")],
 };

@@ -1,17 +1,19 @@
 //! Events in the shape that the Openqq API reports them in: v2 names, values as strings.
 //!
-//! Only what check_event holds is reported: messages, and who came and went. Fields that are not known, or that
-//! a kind of message does not have, are left out.
+//! Messages, who came and went, and changed properties; what concerns the account itself has the same shape in both
+//! APIs and stands in [`crate::report`]. Fields that are not known, or that a kind of message does not have, are left
+//! out.
 
 use std::sync::Arc;
 
 use mynah_model::address::ChatKind;
-use mynah_model::event::{Chat, Event, EventBody, Membership};
+use mynah_model::event::{Chat, Event, EventBody, Membership, PropertyChange, PropertyOwner};
 use mynah_model::message::{Message, MessageClass, MessageSource};
 use mynah_model::roster::{Discuss, Group, Person, Roster};
 use serde_json::{Map, Value, json};
 
 use super::objects;
+use crate::report;
 
 /// The report of an event, if it has one. `roster` is what the account knows after it.
 pub(crate) fn of(event: &Event, roster: &Roster) -> Option<Value> {
@@ -28,9 +30,31 @@ pub(crate) fn of(event: &Event, roster: &Roster) -> Option<Value> {
         EventBody::DiscussLost(_) => ("lose_discuss", vec![discuss(chat?, roster)]),
         EventBody::MemberJoined(membership) => member_params(chat?, membership, roster, MemberNames::NEW)?,
         EventBody::MemberLost(membership) => member_params(chat?, membership, roster, MemberNames::LOSE)?,
+        EventBody::PropertyChanged(change) => {
+            let object = changed_object(chat, change, roster)?;
+            let params = json!([object, change.property, change.old, change.new]);
+            return Some(report::event(report::property_change(change.owner), params));
+        }
         _ => return None,
     };
-    Some(json!({ "post_type": "event", "event": name, "params": params }))
+    Some(report::event(name, params.into()))
+}
+
+/// What a changed property belongs to, as it is after the change.
+fn changed_object(chat: Option<&Chat>, change: &PropertyChange, roster: &Roster) -> Option<Value> {
+    let who = change.who.as_ref();
+    let known = |found: Option<&Arc<Person>>| found.map(|person| Person::clone(person)).or(who.cloned());
+    Some(match change.owner {
+        PropertyOwner::User => objects::user(roster),
+        PropertyOwner::Friend => objects::friend(&known(roster.friends.get(&who?.id))?),
+        PropertyOwner::Group => group(chat?, roster),
+        PropertyOwner::GroupMember => objects::member(&known(roster.member(&chat?.id, &who?.id))?),
+        PropertyOwner::Discuss => discuss(chat?, roster),
+        PropertyOwner::DiscussMember => {
+            let discuss = roster.discusses.get(&chat?.id);
+            objects::discuss_member(&known(discuss.and_then(|discuss| discuss.members.get(&who?.id)))?)
+        }
+    })
 }
 
 /// What the same happening is called in a group and in a discuss.

@@ -2,17 +2,17 @@
 //!
 //! First the target is looked for, then the content; nothing is sent unless both are there.
 
-use mynah_model::action::{ActionBody, Target};
+use mynah_model::action::Target;
 use mynah_model::address::ChatKind;
-use mynah_model::message::Segment;
 use mynah_model::roster::Roster;
 use serde_json::json;
 
 use crate::answer::Answer;
 use crate::call::Call;
+use crate::objects;
 use crate::params::Params;
+use crate::sending::{self, Content};
 use crate::targets::{self, Missed, Selector};
-use crate::{objects, sending};
 
 /// Where to, or the code and status that say why nowhere.
 pub(super) type Wanted = Result<Target, (i32, String)>;
@@ -75,15 +75,14 @@ pub(super) async fn send(call: &Call, wanted: Wanted) -> Answer {
         Ok(target) => target,
         Err((code, status)) => return Answer::not_sent(code, status),
     };
-    let Some(content) = call.params.get("content") else {
+    let Some(content) = Content::text_of(&call.params) else {
         return Answer::not_sent(400, "content missing");
     };
-    let body = ActionBody::Send { segments: vec![Segment::text(content)] };
-    let sent = match sending::send(call, target, body).await {
+    let sent = match sending::send(call, target, content).await {
         Ok(sent) => sent,
         Err(answer) => return answer,
     };
-    let id = objects::message_id(sent.as_deref());
+    let id = objects::message_id(sent.message_id.as_deref());
     Answer::Json(json!({ "status": "发送成功", "id": id, "msg_id": id, "code": 0, "info": "发送正常" }))
 }
 

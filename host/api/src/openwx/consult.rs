@@ -26,7 +26,7 @@ const JOURNAL_AGAIN: Duration = Duration::from_secs(1);
 pub(super) async fn answer(call: Call, roster: &Roster) -> Answer {
     let friend = targets::friend(roster, &call.params);
     let wanted = friend.map(|friend| targets::friend_chat(&friend.id));
-    let (target, body) = match send::message(&call.params, wanted) {
+    let (target, content) = match send::message(&call, wanted).await {
         Ok(message) => message,
         Err(answer) => return answer,
     };
@@ -39,11 +39,11 @@ pub(super) async fn answer(call: Call, roster: &Roster) -> Answer {
     };
     // Listening begins before the message is sent: the reply may be there before the network has said that it was.
     let events = events(Feed::from_now(&call.api.host));
-    let message_id = match sending::send_now(&call, target.clone(), body).await {
-        Ok(message_id) => message_id,
+    let sent = match sending::send_now(&call, target.clone(), content).await {
+        Ok(sent) => sent,
         Err(answer) => return answer,
     };
-    let mut fields = send::sent(&target, message_id.as_deref());
+    let mut fields = send::sent(&target, &sent);
     let reply = reply(events, call.account.name(), &target.id, timeout, call.closing).await;
     if reply.is_none() {
         fields.insert("reply_status".into(), "reply timeout".into());

@@ -59,7 +59,8 @@ pub(super) fn make_friend(roster: &Roster, params: &Params) -> Asked {
 }
 
 /// Says yes to somebody who wants to be a friend, and echoes who that is.
-pub(super) async fn accept_friend_request(Call { api, account, params, .. }: &Call) -> Answer {
+pub(super) async fn accept_friend_request(call: &Call) -> Answer {
+    let Call { account, params, .. } = call;
     let [id, displayname, ticket] = ["id", "displayname", "ticket"].map(|name| params.get(name));
     let answer = |code: i32, status: &str, info: Option<&str>| {
         let mut fields = json!({
@@ -84,7 +85,7 @@ pub(super) async fn accept_friend_request(Call { api, account, params, .. }: &Ca
         text: None,
     };
     let action = body.name();
-    let outcome = api.act(account, None, body).await;
+    let outcome = call.act(None, body).await;
     match outcome::not_tried(account, action, &outcome) {
         Some(answer) => answer,
         None if outcome.outcome == Outcome::Done => answer(0, "success", None),

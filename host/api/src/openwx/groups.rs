@@ -42,19 +42,19 @@ pub(super) fn rename(roster: &Roster, params: &Params) -> Asked {
 }
 
 /// Does what is asked, or says why not.
-pub(super) async fn act(Call { api, account, .. }: &Call, asked: Asked) -> Answer {
+pub(super) async fn act(call: &Call, asked: Asked) -> Answer {
     let (target, body) = match asked {
         Ok(asked) => asked,
         Err((code, status)) => return Answer::error(code, status),
     };
     let action = body.name();
-    let outcome = api.act(account, Some(target), body).await;
-    outcome::answer(account, action, &outcome)
+    let outcome = call.act(Some(target), body).await;
+    outcome::answer(&call.account, action, &outcome)
 }
 
 /// Makes a group of the account and some friends.
 pub(super) async fn create(call: &Call, roster: &Roster) -> Answer {
-    let Call { api, account, params, .. } = call;
+    let Call { account, params, .. } = call;
     let friends = match targets::people(&roster.friends, params, FRIENDS, "friend") {
         Ok(friends) => friends,
         Err((code, status)) => return Answer::error(code, status),
@@ -62,7 +62,7 @@ pub(super) async fn create(call: &Call, roster: &Roster) -> Answer {
     let name = params.get("displayname").map(str::to_owned);
     let body = ActionBody::CreateGroup { friends, name };
     let action = body.name();
-    let outcome = api.act(account, None, body).await;
+    let outcome = call.act(None, body).await;
     if outcome.outcome == Outcome::Done {
         return Answer::Json(json!({ "group_id": outcome.group_id, "status": "success", "code": 0 }));
     }

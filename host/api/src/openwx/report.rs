@@ -7,22 +7,26 @@
 use std::sync::Arc;
 
 use mynah_model::address::ChatKind;
-use mynah_model::event::{Chat, Event, EventBody, Membership, Recall, Request};
-use mynah_model::message::{Media, Message, MessageClass, MessageSource, Segment};
+use mynah_model::event::{
+    Chat, Event, EventBody, Membership, PropertyChange, PropertyOwner, Recall, Request,
+};
+use mynah_model::message::{Message, MessageClass, MessageSource, Segment};
 use mynah_model::roster::{Group, Person, Roster};
+use mynah_runtime::MediaStore;
 use serde_json::{Map, Value, json};
 
 use super::objects;
+use crate::{media, report};
 
 /// What apps tell of what is shared, as far as a network gives it with the message.
 const APP_FIELDS: [&str; 5] = ["app_name", "app_id", "app_title", "app_desc", "app_url"];
 
-/// The report of an event, if it has one. `roster` is what the account knows after it.
-pub(crate) fn of(event: &Event, roster: &Roster) -> Option<Value> {
+/// The report of an event, if it has one. `roster` is what the account knows after it; `store` knows where media lie.
+pub(crate) fn of(event: &Event, roster: &Roster, store: &MediaStore) -> Option<Value> {
     let chat = event.chat.as_ref();
     let (name, params) = match &event.body {
         EventBody::MessageReceived(message) | EventBody::MessageSent(message) => {
-            return message_report(event, chat?, message, roster);
+            return message_report(event, chat?, message, roster, store);
         }
         EventBody::GroupNotice { text, .. } => return notice_report(event, chat?, text, roster),
         EventBody::Recalled(recall) => return recall_report(event, chat?, recall, roster),
@@ -33,9 +37,27 @@ pub(crate) fn of(event: &Event, roster: &Roster) -> Option<Value> {
         EventBody::MemberJoined(membership) => ("new_group_member", member(chat?, membership, roster)?),
         EventBody::MemberLost(membership) => ("lose_group_member", member(chat?, membership, roster)?),
         EventBody::FriendRequest(request) => ("friend_request", friend_request(request)),
+        EventBody::PropertyChanged(change) => {
+            let object = changed_object(chat, change, roster)?;
+            let params = json!([object, change.property, change.old, change.new]);
+            return Some(report::event(report::property_change(change.owner), params));
+        }
         _ => return None,
     };
-    Some(json!({ "post_type": "event", "event": name, "params": params }))
+    Some(report::event(name, params.into()))
+}
+
+/// What a changed property belongs to, as it is after the change. This API has no discusses.
+fn changed_object(chat: Option<&Chat>, change: &PropertyChange, roster: &Roster) -> Option<Value> {
+    let who = change.who.as_ref();
+    let known = |found: Option<&Arc<Person>>| found.map(|person| Person::clone(person)).or(who.cloned());
+    Some(match change.owner {
+        PropertyOwner::User => objects::user(roster),
+        PropertyOwner::Friend => objects::friend(&known(roster.friends.get(&who?.id))?),
+        PropertyOwner::Group => group(chat?, roster),
+        PropertyOwner::GroupMember => objects::member(&known(roster.member(&chat?.id, &who?.id))?),
+        PropertyOwner::Discuss | PropertyOwner::DiscussMember => return None,
+    })
 }
 
 /// A member and the group, of events in groups.
@@ -114,15 +136,6 @@ impl Fields {
         self.put("discuss_id", id);
     }
 
-    fn put_media(&mut self, media: &Media) {
-        self.put("media_id", media.id.as_deref().unwrap_or_default());
-        self.put("media_mime", media.mime.as_deref().unwrap_or_default());
-        let name = media.name.as_deref().unwrap_or_default();
-        self.put("media_name", name);
-        self.put("media_ext", name.rsplit_once('.').map_or("", |(_, ext)| ext));
-        self.put("media_size", &media.size.map(|size| size.to_string()).unwrap_or_default());
-    }
-
     /// Where it happened and who the people are, of what is reported as a message.
     fn put_place(&mut self, chat: &Chat, class: MessageClass, roster: &Roster) {
         match (class, chat.kind) {
@@ -163,15 +176,19 @@ fn message_type(chat: &Chat) -> Option<&'static str> {
     }
 }
 
-fn message_report(event: &Event, chat: &Chat, message: &Message, roster: &Roster) -> Option<Value> {
+fn message_report(
+    event: &Event,
+    chat: &Chat,
+    message: &Message,
+    roster: &Roster,
+    store: &MediaStore,
+) -> Option<Value> {
     let (class, format) = (message.class, format(message));
     let kind = message_type(chat)?;
     let mut fields = Fields::new(event, kind, class, &message.id, format, &message.text);
     fields.put_person("sender", known_sender(chat, &message.sender, roster));
     fields.put_place(chat, class, roster);
-    if let Some(media) = media(message) {
-        fields.put_media(media);
-    }
+    media::put_fields(&mut fields.0, message, store);
     for name in APP_FIELDS {
         fields.put(name, message.attrs.get(name).and_then(Value::as_str).unwrap_or_default());
     }
@@ -220,7 +237,7 @@ fn recall_report(event: &Event, chat: &Chat, recall: &Recall, roster: &Roster) -
 
 /// `text`, or what else the message is.
 fn format(message: &Message) -> &'static str {
-    if media(message).is_some() {
+    if media::of_message(message).is_some() {
         return "media";
     }
     let of_segment = |segment: &Segment| match segment {
@@ -229,16 +246,6 @@ fn format(message: &Message) -> &'static str {
         _ => None,
     };
     message.segments.iter().find_map(of_segment).unwrap_or("text")
-}
-
-/// The first picture, voice, video or file of a message.
-fn media(message: &Message) -> Option<&Media> {
-    message.segments.iter().find_map(|segment| match segment {
-        Segment::Image(media) | Segment::Voice(media) | Segment::Video(media) | Segment::File(media) => {
-            Some(media)
-        }
-        _ => None,
-    })
 }
 
 /// Where a stranger was met: `group` or `discuss`, and its id.
@@ -274,10 +281,19 @@ fn partner(chat: &Chat, roster: &Roster) -> Arc<Person> {
 #[cfg(test)]
 mod tests {
     use mynah_model::Attrs;
+    use mynah_model::clock::SystemClock;
     use mynah_model::event::MembershipCause;
+    use mynah_model::message::Media;
     use mynah_model::names::Seq;
+    use mynah_runtime::MediaConfig;
 
     use super::*;
+
+    /// With no picture or file at all in the host's folder.
+    fn of(event: &Event, roster: &Roster) -> Option<Value> {
+        let store = MediaStore::open(MediaConfig::default(), Arc::new(SystemClock)).unwrap();
+        super::of(event, roster, &store)
+    }
 
     fn person(id: &str, uid: &str, name: &str) -> Person {
         Person { id: id.into(), uid: Some(uid.into()), name: name.into(), ..Person::default() }

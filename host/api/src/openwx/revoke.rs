@@ -26,7 +26,7 @@ pub(super) async fn answer(call: &Call, roster: &Roster) -> Answer {
         }
     };
     let body = ActionBody::Recall { message_id };
-    let outcome = call.api.act(&call.account, Some(target), body).await;
+    let outcome = call.act(Some(target), body).await;
     match outcome::not_tried(&call.account, "recall", &outcome) {
         Some(answer) => answer,
         None if outcome.outcome == Outcome::Done => {

@@ -90,6 +90,7 @@ fn fits(value: &Value, json: JsonType) -> bool {
     match json {
         JsonType::Text => value.is_string(),
         JsonType::Number => value.is_u64() || value.is_null(),
+        JsonType::TextOrNull => value.is_string() || value.is_null(),
         JsonType::List(object) => value.as_array().unwrap().iter().all(|item| follows(item, object, true)),
     }
 }

@@ -12,11 +12,12 @@ use mynah_engine::{Engine, EngineConfig};
 use mynah_model::clock::{Clock, SystemClock};
 use mynah_model::event::AccountState;
 use mynah_model::roster::Roster;
+use mynah_networks::Network;
 use mynah_networks::roster_file;
 use mynah_networks::sim::{LoginMode, Sim, SimConfig};
 use mynah_runtime::scheduler::threads_for;
-use mynah_runtime::{Account, AccountSetup, ApiKind, Host, HostConfig};
-use mynah_store::Store;
+use mynah_runtime::{Account, AccountSetup, ApiKind, Host, HostConfig, MediaConfig};
+use mynah_store::{Recovery, Store};
 use serde_json::Value;
 use tower::ServiceExt;
 
@@ -50,6 +51,14 @@ impl Answer {
     }
 }
 
+/// The network of the samples.
+fn sim(login: LoginMode) -> Arc<Sim> {
+    Sim::new(
+        SimConfig { roster: roster("roster_qq.json"), login, ..SimConfig::default() },
+        Arc::new(SystemClock),
+    )
+}
+
 /// The roster that the samples of calls assume.
 pub(crate) fn roster(file: &str) -> Roster {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures").join(file);
@@ -60,6 +69,13 @@ impl Stage {
     /// A host whose account is running.
     pub(crate) async fn new(settings: ApiSettings) -> Self {
         let stage = Self::with_login(settings, LoginMode::Immediate).await;
+        stage.until(AccountState::Running).await;
+        stage
+    }
+
+    /// A host whose account is running and served through Openwx, and whose media are kept in this way.
+    pub(crate) async fn with_media(settings: ApiSettings, media: MediaConfig) -> Self {
+        let stage = Self::on(ApiKind::Openwx, sim(LoginMode::Immediate), settings, media);
         stage.until(AccountState::Running).await;
         stage
     }
@@ -103,10 +119,55 @@ impl Stage {
     ) -> Self {
         let sim = Sim::new(SimConfig { roster, login, ..SimConfig::default() }, clock.clone());
         let account = AccountSetup { name: name.parse().unwrap(), api, network: sim };
-        let config = HostConfig { workers: Some(2), accounts: vec![account], ..HostConfig::default() };
+        Self::run(
+            settings,
+            clock,
+            name,
+            vec![account],
+            MediaConfig::default(),
+            Store::open_in_memory().unwrap(),
+        )
+    }
+
+    /// A host whose accounts have just been started, on a store that may have been used before.
+    pub(crate) fn with_accounts(
+        settings: ApiSettings,
+        login: LoginMode,
+        names: &[&str],
+        opened: (Store, Recovery),
+    ) -> Self {
+        let set_up = |name: &&str| AccountSetup {
+            name: name.parse().unwrap(),
+            api: ApiKind::Openqq,
+            network: sim(login),
+        };
+        let accounts = names.iter().map(set_up).collect();
+        Self::run(settings, Arc::new(SystemClock), ACCOUNT, accounts, MediaConfig::default(), opened)
+    }
+
+    /// A host whose account has just been started, on this network.
+    pub(crate) fn on(
+        api: ApiKind,
+        network: Arc<dyn Network>,
+        settings: ApiSettings,
+        media: MediaConfig,
+    ) -> Self {
+        let account = AccountSetup { name: ACCOUNT.parse().unwrap(), api, network };
+        let opened = Store::open_in_memory().unwrap();
+        Self::run(settings, Arc::new(SystemClock), ACCOUNT, vec![account], media, opened)
+    }
+
+    fn run(
+        settings: ApiSettings,
+        clock: Arc<dyn Clock>,
+        name: &'static str,
+        accounts: Vec<AccountSetup>,
+        media: MediaConfig,
+        (store, recovery): (Store, Recovery),
+    ) -> Self {
+        let config = HostConfig { workers: Some(2), accounts, media, ..HostConfig::default() };
         let engine =
             Engine::new(EngineConfig { workers: threads_for(2), ..EngineConfig::default() }).unwrap();
-        let (store, recovery) = Store::open_in_memory().unwrap();
         let host = Host::start(config, engine, store, recovery, clock).unwrap();
         let router = mynah_api::router(host.clone(), settings);
         Self { name, host, router }

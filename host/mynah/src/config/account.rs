@@ -2,10 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use mynah_api::ReportSettings;
+use mynah_api::openqq::Dialect;
 use mynah_model::names::AccountName;
 
 use super::onebot::{self, OneBotAccount};
 use super::problem::Problem;
+use super::secret::SecretSource;
 use super::section::{Section, Value};
 
 pub use mynah_networks::sim::LoginMode;
@@ -31,6 +34,12 @@ pub struct AccountConfig {
     pub name: AccountName,
     /// Which API it is served through.
     pub api: ApiKind,
+    /// In which version of the Openqq API it is answered and reported.
+    pub dialect: Dialect,
+    /// What becomes of its reports.
+    pub reports: ReportSettings,
+    /// What the reports of its webhook are signed with.
+    pub webhook_secret: Option<SecretSource>,
     /// What it is on.
     pub network: NetworkConfig,
 }
@@ -74,7 +83,14 @@ impl Default for SimAccount {
 impl AccountConfig {
     /// An account with nothing but a name: on the built-in network, logged in at once.
     pub(super) fn named(name: AccountName) -> Self {
-        Self { name, api: ApiKind::Openqq, network: NetworkConfig::Sim(SimAccount::default()) }
+        Self {
+            name,
+            api: ApiKind::Openqq,
+            dialect: Dialect::default(),
+            reports: ReportSettings::default(),
+            webhook_secret: None,
+            network: NetworkConfig::Sim(SimAccount::default()),
+        }
     }
 }
 
@@ -114,6 +130,12 @@ fn read(value: &Value<'_>, folder: &Path) -> Result<AccountConfig, Problem> {
     let kind = section.read("network", |value| value.choice(&NETWORKS))?.unwrap_or(Kind::Sim);
     let api = section
         .read("api", |value| value.choice(&[("openqq", ApiKind::Openqq), ("openwx", ApiKind::Openwx)]))?;
+    let dialect = section.read("dialect", |value| {
+        value.choice(&[("v1", Dialect::V1), ("v2", Dialect::V2)]).map(|dialect| (value, dialect))
+    })?;
+    if let (Some((value, _)), Some(ApiKind::Openwx)) = (&dialect, api) {
+        return Err(value.problem("is for accounts with `api = \"openqq\"`: Openwx has one version"));
+    }
     let network = match kind {
         Kind::Sim => {
             refuse_keys(&section, &onebot::KEYS, "onebot", "sim")?;
@@ -124,10 +146,18 @@ fn read(value: &Value<'_>, folder: &Path) -> Result<AccountConfig, Problem> {
             NetworkConfig::OneBot(onebot::read(&mut section, folder)?)
         }
     };
+    let (reports, webhook_secret) = super::reports::read(&mut section, folder)?;
     section.finish()?;
     let name = name.ok_or_else(|| section.problem("`name` is missing, for example `name = \"qq\"`"))?;
     let named = AccountConfig::named(name);
-    Ok(AccountConfig { api: api.unwrap_or(named.api), network, ..named })
+    Ok(AccountConfig {
+        api: api.unwrap_or(named.api),
+        dialect: dialect.map_or(named.dialect, |(_, dialect)| dialect),
+        reports,
+        webhook_secret,
+        network,
+        ..named
+    })
 }
 
 /// Refuses what only means something on another network.

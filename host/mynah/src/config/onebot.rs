@@ -7,6 +7,7 @@ use mynah_networks::onebot::{HttpUrl, Pace, SocketUrl, Token, Way};
 use mynah_runtime::grants::Rate;
 
 use super::problem::Problem;
+use super::secret::SecretSource;
 use super::section::{Section, Value};
 
 /// The keys of accounts on OneBot alone.
@@ -22,8 +23,8 @@ pub struct OneBotAccount {
     pub way: Way,
     /// The path of our own listeners where the implementation comes in or posts its events.
     pub listen: Option<String>,
-    /// What whoever dials has to show.
-    pub token: Token,
+    /// Where what whoever dials has to show is; `None`: nothing.
+    pub token: Option<SecretSource>,
     /// How fast the account acts.
     pub pace: Pace,
 }
@@ -32,7 +33,7 @@ pub struct OneBotAccount {
 pub(super) fn read(section: &mut Section<'_>, folder: &Path) -> Result<OneBotAccount, Problem> {
     let url = section.read("url", |value| read_url(&value))?;
     let listen = section.read("listen", |value| read_path(&value))?;
-    let token = section.read("access_token", |value| read_token(&value, folder))?.unwrap_or_default();
+    let token = section.read("access_token", |value| SecretSource::read(&value, folder, Token::new))?;
     let pace = section.read("pace", |value| read_pace(&value))?.unwrap_or_default();
     let way = match (url, &listen) {
         (Some(Address::Socket(url)), None) => Way::Forward(url),
@@ -54,7 +55,7 @@ pub(super) fn read(section: &mut Section<'_>, folder: &Path) -> Result<OneBotAcc
             ));
         }
     };
-    if listen.is_some() && !token.is_some() {
+    if listen.is_some() && token.is_none() {
         return Err(section
             .problem("`access_token` is missing: whoever reached `listen` could speak as the network")
             .hint("write a long random one here and in the implementation"));
@@ -95,39 +96,6 @@ fn read_path(value: &Value<'_>) -> Result<String, Problem> {
     }
 }
 
-/// A secret: as it stands, from a file or from the environment.
-fn read_token(value: &Value<'_>, folder: &Path) -> Result<Token, Problem> {
-    const RIGHT: &str = "the token, `{ file = \"PATH\" }` or `{ env = \"NAME\" }`";
-    let text = if value.is_table() {
-        let mut section = value.section("`access_token`")?;
-        let file = section.read("file", |value| {
-            let path = super::read_path(&value, folder)?;
-            std::fs::read_to_string(&path)
-                .map_err(|error| value.problem(format!("cannot be read from {}: {error}", path.display())))
-        })?;
-        let env = section.read("env", |value| {
-            let name = value.text("the name of an environment variable")?;
-            std::env::var(name)
-                .map_err(|_| value.problem(format!("names `{name}`, which is not in the environment")))
-        })?;
-        section.finish()?;
-        match (file, env) {
-            (Some(text), None) | (None, Some(text)) => text,
-            _ => return Err(value.problem(format!("must be {RIGHT}"))),
-        }
-    } else {
-        // An error must not show what was written.
-        let text = if value.is_text() {
-            value.text(RIGHT)?
-        } else {
-            return Err(value.problem(format!("must be {RIGHT}")));
-        };
-        text.to_owned()
-    };
-    // Files end with a line break.
-    Token::new(text.trim()).map_err(|error| value.problem(format!("is no token: {error}")))
-}
-
 fn read_pace(value: &Value<'_>) -> Result<Pace, Problem> {
     let rate: Rate = value.parsed("a rate, such as \"2/s\"")?;
     if rate.count == 0 {
@@ -158,7 +126,7 @@ mod tests {
     fn an_address_is_enough_and_everything_else_has_a_default() {
         let plain = account("url = \"ws://127.0.0.1:3001\"");
         assert_eq!((plain.way, plain.listen), (Way::Forward("ws://127.0.0.1:3001".parse().unwrap()), None));
-        assert_eq!((plain.token, plain.pace), (Token::none(), Pace::default()));
+        assert_eq!((plain.token, plain.pace), (None, Pace::default()));
         let paced = account("url = \"wss://h\"\npace = \"20/min\"");
         assert_eq!(paced.pace, Pace { count: 20, per: Duration::from_secs(60) });
     }
@@ -173,15 +141,10 @@ mod tests {
 
     #[test]
     fn a_token_stands_in_the_file_beside_it_or_in_the_environment_and_is_never_printed() {
-        let folder = tempfile::TempDir::new().unwrap();
-        let path = folder.path().join("token");
-        std::fs::write(&path, "s3cret\n").unwrap();
-        let expected = Token::new("s3cret").unwrap();
-        let with = |token: &str| account(&format!("url = \"ws://h\"\naccess_token = {token}"));
-        assert_eq!(with("\"s3cret\"").token, expected);
-        assert_eq!(with(&format!("{{ file = {path:?} }}")).token, expected);
-        // Every process has a PATH.
-        assert_ne!(with("{ env = \"PATH\" }").token, Token::none());
+        let with = |token: &str| account(&format!("url = \"ws://h\"\naccess_token = {token}")).token;
+        assert_eq!(with("\"s3cret\""), Some(SecretSource::Text("s3cret".into())));
+        assert_eq!(with("{ file = \"token\" }"), Some(SecretSource::File("etc/token".into())));
+        assert_eq!(with("{ env = \"TOKEN\" }"), Some(SecretSource::Env("TOKEN".into())));
         assert!(!format!("{:?}", with("\"s3cret\"")).contains("s3cret"));
     }
 
@@ -201,15 +164,7 @@ mod tests {
             ("network = \"onebot\"\nurl = \"ws://h\"\npace = \"0/s\"", "`pace` allows nothing"),
             ("network = \"onebot\"\nurl = \"ws://h\"\npace = \"fast\"", "`fast` is not a rate"),
             ("network = \"onebot\"\nurl = \"ws://h\"\nacces_token = \"x\"", "did you mean `access_token`?"),
-            (
-                "network = \"onebot\"\nurl = \"ws://h\"\naccess_token = { env = \"MYNAH_NO_SUCH\" }",
-                "is not in the environment",
-            ),
-            (
-                "network = \"onebot\"\nurl = \"ws://h\"\naccess_token = { file = \"no/such\" }",
-                "cannot be read",
-            ),
-            ("network = \"onebot\"\nurl = \"ws://h\"\naccess_token = {}", "`{ file = \"PATH\" }`"),
+            ("network = \"onebot\"\nurl = \"ws://h\"\naccess_token = {}", "{ file = \"PATH\" }"),
             ("network = \"onebot\"\nurl = \"ws://h\"\nseed = 7", "`seed` is for accounts on network `sim`"),
             ("url = \"ws://h\"", "`url` is for accounts on network `onebot`"),
             ("network = \"onebt\"", "did you mean `onebot`?"),

@@ -26,18 +26,6 @@ impl Problem {
     }
 }
 
-/// Keys whose values nobody may see, in whatever line they stand.
-const SECRETS: [&str; 1] = ["access_token"];
-
-/// A line, up to the first secret that it may hold.
-fn without_secrets(line: &str) -> String {
-    let secret = SECRETS.iter().filter_map(|key| line.find(key).map(|at| at + key.len())).min();
-    match secret.and_then(|end| line.get(..end)) {
-        Some(shown) => format!("{shown} = ..."),
-        None => line.to_owned(),
-    }
-}
-
 /// Why a configuration cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
@@ -47,7 +35,7 @@ pub struct ConfigError {
     pub place: Option<(usize, usize)>,
     /// What was wrong.
     pub message: String,
-    /// The line of the file that it is about.
+    /// The line of the file that it is about, unless it has to do with a secret.
     pub line: Option<String>,
     /// What would be right, if the message does not say so.
     pub hint: Option<String>,
@@ -64,12 +52,17 @@ impl ConfigError {
         let before = text.get(..problem.span.start).unwrap_or(text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let line = before.matches('\n').count() + 1;
+        // A secret in the file is not shown to whoever reads the error.
+        let shown = text.get(line_start..).and_then(|rest| rest.lines().next());
+        let secret =
+            |line: &str| ["secret", "token"].iter().any(|word| line.to_ascii_lowercase().contains(word));
+        let shown = shown.filter(|line| !secret(line));
         let column = text.get(line_start..before.len()).map_or(0, |cut| cut.chars().count()) + 1;
         Self {
             file: file.into(),
             place: Some((line, column)),
             message: problem.message,
-            line: text.get(line_start..).and_then(|rest| rest.lines().next()).map(without_secrets),
+            line: shown.map(str::to_owned),
             hint: problem.hint,
         }
     }

@@ -9,29 +9,9 @@ use serde_json::Value as Json;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+pub(crate) use mynah_model::words::{nearest, one_of};
+
 use super::problem::Problem;
-
-/// Names less alike than this are not worth suggesting (Jaro-Winkler, 0 to 1).
-const ALIKE: f64 = 0.75;
-
-/// The candidate that a misspelt word is most like.
-pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    candidates
-        .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(&word.to_lowercase(), candidate), candidate))
-        .filter(|(likeness, _)| *likeness >= ALIKE)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, candidate)| candidate)
-}
-
-/// A list as people write one: "`a`, `b` or `c`".
-pub(crate) fn one_of<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
-    let words: Vec<_> = words.into_iter().map(|word| format!("`{word}`")).collect();
-    match words.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
-        _ => words.concat(),
-    }
-}
 
 /// A table of the file, while it is read.
 pub(crate) struct Section<'t> {

@@ -3,7 +3,6 @@
 use mynah_model::action::{Act, ActionBody};
 use mynah_model::address::ChatRef;
 use mynah_model::clock::UnixMs;
-use mynah_model::message::Segment;
 
 use super::moderation::refused;
 use super::world::{Doer, World};
@@ -31,7 +30,7 @@ impl World {
                 if media.id.is_none() && media.url.is_none() && media.path.is_none() {
                     return Err(refused("the media is empty: it needs an id, a url or a path").into());
                 }
-                return sent(self.send(target, &[Segment::File(media.clone())], now));
+                return sent(self.send(target, &[media.kind().segment(media.clone())], now));
             }
             ActionBody::Shutup { members, seconds } => self.mute(&doer, &chat, members, *seconds),
             ActionBody::Unshutup { members } => self.unmute(&doer, &chat, members),

@@ -56,7 +56,14 @@ impl World {
                 picked.or_else(|| members.iter().find(|who| who.id != user)).map(|who| who.id.clone())
             });
             let chat = ChatRef { kind: *kind, id: (*id).to_owned() };
-            says.push(Say { chat, sender, text: (*text).to_owned(), segments: None, time: None });
+            says.push(Say {
+                chat,
+                sender,
+                text: (*text).to_owned(),
+                segments: None,
+                attached: Vec::new(),
+                time: None,
+            });
         }
         says
     }

@@ -30,6 +30,8 @@ pub struct Say {
     pub text: String,
     /// What is said, piece by piece, instead of the text.
     pub segments: Option<Vec<Segment>>,
+    /// Pictures and files that come behind the text.
+    pub attached: Vec<Segment>,
     /// When it was said, if not now: networks deliver late after an outage.
     pub time: Option<UnixMs>,
 }
@@ -57,14 +59,17 @@ impl Say {
 
     /// The pieces, as given or cut out of the text.
     pub(super) fn take_segments(&mut self, place: &Place) -> Vec<Segment> {
-        match self.segments.take() {
+        let mut segments = match self.segments.take() {
             Some(segments) => segments,
+            None if self.text.is_empty() => Vec::new(),
             None => mentions::segments(&self.text, place.members()),
-        }
+        };
+        segments.append(&mut self.attached);
+        segments
     }
 
     fn new(kind: ChatKind, id: String, sender: Option<String>, text: String) -> Self {
-        Self { chat: ChatRef { kind, id }, sender, text, segments: None, time: None }
+        Self { chat: ChatRef { kind, id }, sender, text, segments: None, attached: Vec::new(), time: None }
     }
 }
 

@@ -63,16 +63,31 @@ fn a_database_of_a_newer_version_is_refused_with_both_versions() {
     drop(open(&path));
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 7).unwrap();
     let text = refused(&path).to_string();
-    assert!(text.contains("version is 7") && text.contains("up to 1") && text.contains("newer"), "{text}");
-    Connection::open(&path).unwrap().pragma_update(None, "user_version", 1).unwrap();
+    assert!(text.contains("version is 7") && text.contains("up to 2") && text.contains("newer"), "{text}");
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 2).unwrap();
     open(&path);
+}
+
+#[test]
+fn a_database_of_the_first_version_becomes_one_of_this_version() {
+    let (_folder, path) = folder();
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(include_str!("../schema/v1.sql")).unwrap();
+    old.execute_batch("INSERT INTO dead_letters (at, code, text) VALUES (1, 'script.trap', 'kept')").unwrap();
+    old.pragma_update(None, "application_id", 0x6d79_6e61).unwrap();
+    old.pragma_update(None, "user_version", 1).unwrap();
+    old.close().unwrap();
+    let (store, _) = open(&path);
+    let letter = store.read(|reader| reader.dead_letter(1)).unwrap().unwrap();
+    assert_eq!((letter.text.as_str(), letter.report), ("kept", None));
+    assert_eq!(store.read(|reader| reader.deliveries(&"qq".parse().unwrap())).unwrap(), 0);
 }
 
 #[test]
 fn an_empty_database_of_a_newer_version_is_refused_too() {
     let (_folder, path) = folder();
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
-    assert!(matches!(refused(&path), StoreError::NewerVersion { found: 99, known: 1, .. }));
+    assert!(matches!(refused(&path), StoreError::NewerVersion { found: 99, known: 2, .. }));
 }
 
 #[test]

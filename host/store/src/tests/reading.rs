@@ -75,10 +75,16 @@ fn dead_letters_are_kept() {
         script: Some(script("a")),
         code: "script.trap".into(),
         text: "unreachable".into(),
+        address: Some("qq/group/1".parse().unwrap()),
+        report: Some("{}".into()),
     };
     write(&store, Write::DeadLetter(letter.clone())).unwrap();
     assert_eq!(store.read(|reader| reader.dead_letters(None, 9)).unwrap(), [(1, letter)]);
     assert_eq!(store.read(|reader| reader.dead_letters(Some(1), 9)).unwrap(), []);
+    assert!(store.read(|reader| reader.dead_letter(1)).unwrap().is_some());
+    write(&store, Write::DeadLetterRemoved(1)).unwrap();
+    let error = write(&store, Write::DeadLetterRemoved(1)).unwrap_err();
+    assert!(matches!(error, StoreError::NoLetter { id: 1 }), "{error}");
 }
 
 #[test]

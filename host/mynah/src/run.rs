@@ -24,7 +24,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::allowed::Allowed;
-use crate::config::{AccountConfig, Config, KeyConfig, ListenConfig, NetworkConfig, SimAccount, TlsFiles};
+use crate::config::{
+    AccountConfig, Config, KeyConfig, ListenConfig, NetworkConfig, SecretSource, SimAccount, TlsFiles,
+};
 use crate::doors::Doors;
 use crate::exit::{Exit, Failure};
 use crate::{output, rules};

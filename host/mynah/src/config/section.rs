@@ -117,10 +117,6 @@ impl<'t> Value<'t> {
         self.value.is_array()
     }
 
-    pub(crate) fn is_text(&self) -> bool {
-        self.value.is_str()
-    }
-
     pub(crate) fn is_table(&self) -> bool {
         self.value.is_table()
     }

@@ -11,6 +11,7 @@
 //! - `keys`: who may call; `idempotency`: sends that are repeated
 //! - `dialect`: answers and reports in v1
 //! - `documents`: what `docs/openqq.md` says, held against the API
+//! - `unsupported`: what a network cannot do
 //! - `hostile`: requests that are wrong on purpose
 //! - `connections`: what a peer may hold of a listener, and TLS
 //! - `socket`: what only a connection shows
@@ -58,6 +59,8 @@ mod reporting;
 mod socket;
 #[cfg(test)]
 mod stage;
+#[cfg(test)]
+mod unsupported;
 #[cfg(test)]
 mod vectors;
 #[cfg(test)]

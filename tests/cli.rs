@@ -58,10 +58,10 @@ fn a_wrong_configuration_is_refused_with_its_place_and_what_would_be_right() {
         ),
         ("[[account]]", "1:1", "`name` is missing", ""),
         (
-            "[[account]]\nname = \"qq\"\nnetwork = \"onebot\"",
+            "[[account]]\nname = \"qq\"\nnetwork = \"irc\"",
             "3:11",
-            "must be `sim`, not the text \"onebot\"",
-            "one network: `sim`",
+            "must be `sim` or `onebot`, not the text \"irc\"",
+            "",
         ),
         ("listen = 5000", "1:10", "must be an address", ""),
         ("listen = \"example.net\"", "1:10", "is not an address", ""),

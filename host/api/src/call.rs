@@ -151,7 +151,7 @@ async fn serve<E: Endpoint>(State(api): State<Arc<Api>>, request: Request) -> Re
     };
     // Before the account's state: what was sent stays sent when the account has stopped.
     let repeated = match idempotency::key_of(&headers, &params) {
-        Ok(key) => key.filter(|_| is_send(&path)).map(|key| {
+        Ok(key) => key.filter(|_| makes_a_message(&path)).map(|key| {
             let (caller, account) = (caller.key_name().to_owned(), account.name().clone());
             let fingerprint = idempotency::fingerprint(&path, &params);
             (Name { caller, account, key }, fingerprint)
@@ -173,9 +173,14 @@ async fn serve<E: Endpoint>(State(api): State<Arc<Api>>, request: Request) -> Re
     answer.into_response(&wrapping)
 }
 
-/// Whether a path sends a message.
+/// Whether a path is that of a `send_*` call.
 pub(crate) fn is_send(path: &str) -> bool {
     path.rsplit('/').next().is_some_and(|name| name.starts_with("send_"))
+}
+
+/// Whether a path sends a message, which must not be sent twice.
+fn makes_a_message(path: &str) -> bool {
+    is_send(path) || path.ends_with("/consult")
 }
 
 fn refuse(path: &str, denied: &Denied) -> Response {

@@ -25,6 +25,18 @@ pub(crate) enum Control {
 /// Parameters that every call may have, and those that start_client understands.
 const KNOWN: [&str; 8] = ["client", "datatype", "callback", "key", "api", "login", "seed", "network"];
 
+/// What the operator alone says of an account's reports: a new account that silently had none of it would be no use.
+const OF_THE_OPERATOR: [&str; 8] = [
+    "dialect",
+    "poll_api",
+    "post_api",
+    "post_event",
+    "post_event_list",
+    "post_media_data",
+    "post_message_filter",
+    "post_stdout",
+];
+
 impl Control {
     /// The endpoint of a name, `check_client`.
     pub(crate) fn named(name: &str) -> Option<Self> {
@@ -80,6 +92,11 @@ async fn start(
         Ok(new) => new,
         Err(why) => return Answer::error(400, why),
     };
+    if let (None, Some(setting)) = (&chosen, OF_THE_OPERATOR.iter().find(|name| params.get(name).is_some())) {
+        let why =
+            format!("`{setting}` is for mynah.toml: write it under `[[account]]` with `name = \"{name}\"`");
+        return Answer::error(400, why);
+    }
     // The documents' own example gives `log_level`: what has no meaning here is named, not refused.
     let exists = chosen.is_some();
     let ignored: Vec<&str> = params

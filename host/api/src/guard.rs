@@ -83,7 +83,8 @@ impl Guard {
         let may_be_open = is_compatible_api(head.uri.path());
         let Some(origin) = head.headers.get(header::ORIGIN) else {
             let same = match head.headers.get(SEC_FETCH_SITE).map(HeaderValue::as_bytes) {
-                None | Some(b"none" | b"same-origin") => true,
+                None => self.is_from_known_page(head, host, may_be_open),
+                Some(b"none" | b"same-origin") => true,
                 Some(_) => may_be_open && (self.every_origin || (self.jsonp && is_jsonp(head))),
             };
             return if same { Ok(Passage::Own) } else { Err(cross_site("a page of another site")) };
@@ -100,6 +101,19 @@ impl Guard {
             return Ok(Passage::Foreign { allow });
         }
         Err(cross_site(&format!("a page of `{}`", text.chars().take(80).collect::<String>())))
+    }
+
+    /// Whether a request comes from no page, or from one that may. Browsers say neither `Origin` nor `Sec-Fetch-Site` with
+    /// the pictures of a page where they reach us by an address that is not loopback, but most say `Referer`.
+    fn is_from_known_page(&self, head: &request::Parts, host: Option<&Authority>, may_be_open: bool) -> bool {
+        let Some(referer) = head.headers.get(header::REFERER) else { return true };
+        let text = referer.to_str().unwrap_or("?");
+        let origin = text.split_inclusive('/').take(3).collect::<String>();
+        let origin = origin.trim_end_matches('/');
+        let own =
+            parse_origin(origin).zip(host).is_some_and(|((scheme, page), host)| page.is_same(host, scheme));
+        let listed = self.every_origin || self.origins.contains(&origin.to_ascii_lowercase());
+        own || (may_be_open && listed)
     }
 }
 
@@ -160,8 +174,14 @@ fn is_compatible_api(path: &str) -> bool {
     path.starts_with("/openqq/") || path.starts_with("/openwx/")
 }
 
-/// Whether a page asked for a script, as JSONP does.
+/// Whether a page asked for a script, as JSONP does, and for something that changes nothing: JSONP gives pages what the account
+/// knows, and not the account. check_event takes events away, and a login code lets somebody log in.
 fn is_jsonp(head: &request::Parts) -> bool {
+    let name = head.uri.path().rsplit('/').next().unwrap_or_default();
+    let looks_up = name.starts_with("get_") || name.starts_with("search_") || name == "check_client";
+    if !looks_up || name == "get_qrcode" {
+        return false;
+    }
     let is_script = head.headers.get(SEC_FETCH_DEST).is_some_and(|dest| dest == "script");
     let asks = head.uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "datatype=jsonp"));
     head.method == Method::GET && is_script && asks
@@ -252,6 +272,57 @@ mod tests {
     }
 
     #[test]
+    fn a_page_that_only_says_where_it_is_by_its_referer_is_a_page_too() {
+        let host = ("host", "192.168.1.5:5000");
+        let open = ApiSettings { cors: vec!["https://panel.example".into()], ..ApiSettings::default() };
+        for (referer, expected) in [
+            ("http://192.168.1.5:5000/console", 200),
+            ("http://192.168.1.5:5000", 200),
+            ("https://panel.example/a/b", 200),
+            ("http://evil.com/", 403),
+            ("http://192.168.1.5/", 403),
+            ("https://panel.example.evil.com/", 403),
+            ("android-app://x", 403),
+            ("", 403),
+        ] {
+            let headers = [host, ("referer", referer)];
+            assert_eq!(
+                check(&open, "/openqq/send_friend_message?id=1&content=x", &headers),
+                expected,
+                "{referer}"
+            );
+        }
+        assert_eq!(check(&open, "/api/v1/scripts", &[host, ("referer", "https://panel.example/")]), 403);
+    }
+
+    #[test]
+    fn jsonp_gives_pages_look_ups_and_nothing_that_acts() {
+        let settings = ApiSettings { jsonp: true, ..ApiSettings::default() };
+        let headers =
+            [("host", "127.0.0.1:5000"), ("sec-fetch-site", "cross-site"), ("sec-fetch-dest", "script")];
+        for (call, expected) in [
+            ("get_friend_info", 200),
+            ("search_group", 200),
+            ("check_client", 200),
+            ("send_friend_message", 403),
+            ("shutup_group_member", 403),
+            ("kick_group_member", 403),
+            ("stop_client", 403),
+            ("start_client", 403),
+            ("relogin", 403),
+            ("check_event", 403),
+            ("get_qrcode", 403),
+            ("upload_media", 403),
+            ("accept_friend_request", 403),
+        ] {
+            for api in ["openqq", "openwx"] {
+                let path = format!("/{api}/{call}?datatype=jsonp&callback=f");
+                assert_eq!(check(&settings, &path, &headers), expected, "{path}");
+            }
+        }
+    }
+
+    #[test]
     fn the_settings_open_the_compatible_apis_and_not_the_administration() {
         let open = ApiSettings { cors: vec!["*".into()], ..ApiSettings::default() };
         let listed = ApiSettings { cors: vec!["https://Panel.example/".into()], ..ApiSettings::default() };
@@ -265,7 +336,7 @@ mod tests {
             (&listed, "/openqq/x", &page("https://panel.example"), 201),
             (&listed, "/openqq/x", &page("https://evil.com"), 403),
             (&listed, "/openqq/x", &script, 403),
-            (&jsonp, "/openqq/x?datatype=jsonp", &script, 200),
+            (&jsonp, "/openqq/get_x?datatype=jsonp", &script, 200),
             (&jsonp, "/openqq/x", &script, 403),
             (&jsonp, "/api/v1/scripts?datatype=jsonp", &script, 403),
         ] {

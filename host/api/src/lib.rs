@@ -76,6 +76,7 @@ pub mod tls;
 mod webhook;
 
 pub use keys::{Key, Keys, Scope, Scopes, Secret};
+pub use poll::Listening;
 pub use remote::Remote;
 pub use reporters::Reporters;
 pub use server::{Server, serve};

@@ -16,9 +16,28 @@ use mynah_runtime::Account;
 use reqwest::{Client, Response, Url};
 use tower::ServiceExt;
 
+use crate::keys::{Scope, Scopes};
 use crate::remote::{self, Remote};
 use crate::server::Closing;
 use crate::settings::POLL_WAIT;
+
+/// Where a router is served, and what of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listening {
+    /// The address, with its port.
+    pub address: SocketAddr,
+    /// The parts of the API that are served there.
+    pub apis: Scopes,
+    /// Whether it speaks TLS.
+    pub tls: bool,
+}
+
+impl From<SocketAddr> for Listening {
+    /// Everything, without TLS.
+    fn from(address: SocketAddr) -> Self {
+        Self { address, apis: Scopes::all(), tls: false }
+    }
+}
 
 /// The polling of one account.
 pub(crate) struct Poll {
@@ -28,7 +47,7 @@ pub(crate) struct Poll {
     pub(crate) http: Client,
     pub(crate) router: Router,
     /// Where the router is served.
-    pub(crate) listen: Vec<SocketAddr>,
+    pub(crate) listen: Vec<Listening>,
 }
 
 impl Poll {
@@ -116,7 +135,7 @@ impl Poll {
 }
 
 /// The address, if it is that of a call of one of the compatible APIs where we listen ourselves.
-fn own_call(location: &str, listen: &[SocketAddr]) -> Result<Url, String> {
+fn own_call(location: &str, listen: &[Listening]) -> Result<Url, String> {
     let url = Url::parse(location).map_err(|error| format!("Location is no address: {error}"))?;
     let shown = || format!("`{}://{}`", url.scheme(), url.authority().rsplit('@').next().unwrap_or_default());
     if !matches!(url.scheme(), "http" | "https") || !url.username().is_empty() || url.password().is_some() {
@@ -130,16 +149,22 @@ fn own_call(location: &str, listen: &[SocketAddr]) -> Result<Url, String> {
         }
         _ => Vec::new(),
     };
-    let is_ours = |address: &SocketAddr| {
-        let own = address.ip().to_canonical();
+    let is_ours = |listening: &&Listening| {
+        let own = listening.address.ip().to_canonical();
         let here = |ip: &IpAddr| *ip == own || (own.is_unspecified() && ip.is_loopback());
-        Some(address.port()) == url.port_or_known_default() && ips.iter().any(here)
+        let port = Some(listening.address.port()) == url.port_or_known_default();
+        port && (url.scheme() == "https") == listening.tls && ips.iter().any(here)
     };
-    if !listen.iter().any(is_ours) {
+    let Some(listening) = listen.iter().find(is_ours) else {
         return Err(format!("{} is no address of this host", shown()));
-    }
-    if !["/openqq/", "/openwx/"].iter().any(|api| url.path().starts_with(api)) {
-        return Err(format!("`{}` is no path of the Openqq or Openwx API", url.path()));
+    };
+    let scope = match url.path() {
+        path if path.starts_with("/openqq/") => Scope::Openqq,
+        path if path.starts_with("/openwx/") => Scope::Openwx,
+        path => return Err(format!("`{path}` is no path of the Openqq or Openwx API")),
+    };
+    if !listening.apis.contains(scope) {
+        return Err(format!("{} does not serve `{}`", shown(), scope.as_str()));
     }
     Ok(url)
 }
@@ -150,8 +175,11 @@ mod tests {
 
     #[test]
     fn only_calls_of_our_own_apis_where_we_listen_are_done() {
-        let listen = ["127.0.0.1:5000".parse().unwrap(), "[::1]:5001".parse().unwrap()];
-        let open = ["0.0.0.0:80".parse().unwrap()];
+        let at = |address: &str| Listening::from(address.parse::<SocketAddr>().unwrap());
+        let only = Listening { apis: [Scope::Openwx].into_iter().collect(), ..at("127.0.0.1:5002") };
+        let tls = Listening { tls: true, ..at("127.0.0.1:5443") };
+        let listen = [at("127.0.0.1:5000"), at("[::1]:5001"), only, tls];
+        let open = [at("0.0.0.0:80")];
         for (location, listen, ours) in [
             ("http://127.0.0.1:5000/openqq/send_friend_message?id=1&content=hello", &listen[..], true),
             ("http://localhost:5000/openqq/check_event", &listen, true),
@@ -159,6 +187,11 @@ mod tests {
             ("http://[::1]:5001/openwx/x", &listen, true),
             ("http://[::ffff:127.0.0.1]:5000/openqq/x", &listen, true),
             ("http://127.0.0.1/openqq/x", &open, true),
+            ("http://127.0.0.1:5002/openwx/x", &listen, true),
+            ("http://127.0.0.1:5002/openqq/x", &listen, false),
+            ("https://127.0.0.1:5443/openqq/x", &listen, true),
+            ("http://127.0.0.1:5443/openqq/x", &listen, false),
+            ("https://127.0.0.1:5000/openqq/x", &listen, false),
             ("http://127.0.0.1:5001/openqq/x", &listen, false),
             ("http://127.0.0.2:5000/openqq/x", &listen, false),
             ("http://127.0.0.1:5000/api/v1/accounts", &listen, false),

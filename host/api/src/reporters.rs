@@ -4,7 +4,6 @@
 //! They are apart from the router: a host that only answers calls needs none of them.
 
 use std::io::Write;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -15,7 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::lines::Lines;
-use crate::poll::Poll;
+use crate::poll::{Listening, Poll};
 use crate::remote;
 use crate::server::Closing;
 use crate::settings::{ApiSettings, DRAIN};
@@ -39,7 +38,7 @@ pub struct Reporters {
     /// One for all; made when the first of them needs it, because the system's certificates take a while to read.
     http: Option<Client>,
     router: Router,
-    listen: Vec<SocketAddr>,
+    listen: Vec<Listening>,
     close: watch::Sender<bool>,
     closing: Closing,
     tasks: JoinSet<()>,
@@ -52,7 +51,7 @@ impl Reporters {
         host: &Host,
         settings: &ApiSettings,
         router: &Router,
-        listen: &[SocketAddr],
+        listen: &[Listening],
         stdout: impl Write + Send + 'static,
     ) -> Result<Self, ReportersError> {
         let (close, closing) = Closing::channel();

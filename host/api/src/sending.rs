@@ -91,14 +91,15 @@ pub(crate) async fn send_now(call: &Call, target: Target, content: Content) -> R
             Outcome::Expired => -4,
             Outcome::DryRun => -5,
         };
-        let info = match sent.message_id {
-            // What was sent before must not be sent again.
-            Some(id) => {
-                format!("the text was sent as message {id}, what comes with it was not: {}", outcome.text)
-            }
+        let (code, info) = match sent.message_id {
+            // What was sent before must not be sent again: this is no plain failure.
+            Some(id) => (
+                -2,
+                format!("the text was sent as message {id}, what comes with it was not: {}", outcome.text),
+            ),
             None => match outcome::not_tried(&call.account, action, &outcome) {
                 Some(answer) => return Err(answer),
-                None => outcome.text,
+                None => (code, outcome.text),
             },
         };
         return Err(Answer::Json(json!({ "id": null, "code": code, "status": "发送失败", "info": info })));

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use mynah_api::{ApiSettings, Keys, Reporters, Server, Tls, WebhookSecret};
+use mynah_api::{ApiSettings, Keys, Listening, Reporters, Server, Tls, WebhookSecret};
 use mynah_engine::{Engine, EngineConfig};
 use mynah_model::clock::{Clock, SystemClock};
 use mynah_model::roster::Roster;
@@ -140,7 +140,16 @@ impl Running {
         let router = mynah_api::router(host.clone(), api.clone());
         let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>();
         let addresses = addresses.context("a socket has no address")?;
-        let reporters = match Reporters::start(&host, &api, &router, &addresses, std::io::stdout()) {
+        let served: Vec<Listening> = addresses
+            .iter()
+            .zip(&config.listen)
+            .map(|(address, wanted)| Listening {
+                address: *address,
+                apis: wanted.apis,
+                tls: wanted.tls.is_some(),
+            })
+            .collect();
+        let reporters = match Reporters::start(&host, &api, &router, &served, std::io::stdout()) {
             Ok(reporters) => reporters,
             Err(error) => {
                 host.shutdown().await;
@@ -237,6 +246,12 @@ fn warn_of_open_secrets(config: &Config) {
     let open = |listener: &&ListenConfig| {
         listener.tls.is_none() && !listener.address.ip().to_canonical().is_loopback()
     };
+    let exposed = config.listen.iter().any(|listener| !listener.address.ip().to_canonical().is_loopback());
+    if exposed && config.keys.is_empty() {
+        tracing::warn!(
+            "whatever runs on the machines of `allow_from` can speak as your accounts, pages in their browsers included: add a `[[key]]`"
+        );
+    }
     for listener in config.listen.iter().filter(open).filter(|_| !config.keys.is_empty()) {
         tracing::warn!(address = %listener.address, "keys cross the network in the clear: add `tls`, or let callers sign");
     }

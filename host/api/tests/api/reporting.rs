@@ -1,5 +1,6 @@
 //! A running host that reports.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -58,7 +59,7 @@ impl Reporting {
 
     /// Starts the reporters of a host.
     pub(crate) fn of(stage: Stage, settings: &ApiSettings) -> Self {
-        let listen = ["127.0.0.1:5000".parse().unwrap()];
+        let listen = [SocketAddr::from(([127, 0, 0, 1], 5000)).into()];
         let reporters =
             Reporters::start(&stage.host, settings, &stage.router, &listen, std::io::sink()).unwrap();
         Self { stage, reporters }

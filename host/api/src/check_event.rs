@@ -23,7 +23,7 @@ use crate::call::Call;
 use crate::feed::Feed;
 use crate::openqq::Dialect;
 use crate::server::Closing;
-use crate::settings::ReportSettings;
+use crate::settings::ApiSettings;
 use crate::{media, report};
 
 /// How much of an answer is handed to the connection at once.
@@ -65,19 +65,13 @@ pub(crate) async fn answer(call: Call) -> Answer {
     Answer::Events(batch)
 }
 
-/// Puts what happens into the mailboxes, for ever. `settings` are those of the accounts' reports.
-pub(crate) async fn deliver(
-    host: Host,
-    mailboxes: Arc<Mailboxes>,
-    settings: HashMap<AccountName, ReportSettings>,
-    mut feed: Feed,
-) {
-    let default = ReportSettings::default();
+/// Puts what happens into the mailboxes, for ever. `settings` say which reports.
+pub(crate) async fn deliver(host: Host, mailboxes: Arc<Mailboxes>, settings: ApiSettings, mut feed: Feed) {
     loop {
         match feed.next().await {
             Ok(Some(event)) => {
                 let Some(account) = host.account(event.account.as_str()) else { continue };
-                let settings = settings.get(account.name()).unwrap_or(&default);
+                let settings = settings.reports_of(account.name());
                 let report = report::of(&event, &account, host.media());
                 if let Some(report) = report.filter(|report| settings.keeps(report, account.api())) {
                     mailboxes.of(account.name()).put(report);

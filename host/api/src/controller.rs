@@ -93,8 +93,9 @@ async fn start(
         Err(why) => return Answer::error(400, why),
     };
     if let (None, Some(setting)) = (&chosen, OF_THE_OPERATOR.iter().find(|name| params.get(name).is_some())) {
-        let why =
-            format!("`{setting}` is for mynah.toml: write it under `[[account]]` with `name = \"{name}\"`");
+        let why = format!(
+            "`{setting}` is for mynah.toml: write it under `[client]`, for all accounts that callers make, or under `[[account]]` with `name = \"{name}\"`"
+        );
         return Answer::error(400, why);
     }
     // The documents' own example gives `log_level`: what has no meaning here is named, not refused.

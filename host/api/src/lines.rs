@@ -4,28 +4,23 @@
 //! meanwhile is read from the journal when the reader has caught up. Reports of the time when the host did not run are
 //! not written.
 
-use std::collections::{BTreeMap, HashMap};
 use std::io::{self, ErrorKind, Write};
 
-use mynah_model::names::AccountName;
 use mynah_runtime::Host;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::feed::Feed;
 use crate::media;
-use crate::openqq::Dialect;
 use crate::report::{self, picture};
 use crate::server::Closing;
-use crate::settings::{ReportSettings, STORE_PAUSE};
+use crate::settings::{ApiSettings, STORE_PAUSE};
 
 /// The lines of a host.
 pub(crate) struct Lines {
     pub(crate) host: Host,
-    /// Which accounts' reports are written, and which of them.
-    pub(crate) settings: HashMap<AccountName, ReportSettings>,
-    /// In which words, where that is not v2.
-    pub(crate) dialects: BTreeMap<AccountName, Dialect>,
+    /// Which accounts' reports are written, which of them, and in which words.
+    pub(crate) settings: ApiSettings,
 }
 
 impl Lines {
@@ -55,8 +50,10 @@ impl Lines {
                     continue;
                 }
             };
-            let settings = self.settings.get(&event.account).filter(|settings| settings.post_stdout);
-            let Some(settings) = settings else { continue };
+            let settings = self.settings.reports_of(&event.account);
+            if !settings.post_stdout {
+                continue;
+            }
             let Some(account) = self.host.account(event.account.as_str()) else { continue };
             let Some(mut report) = report::of(&event, &account, self.host.media()) else { continue };
             if !settings.wants(&report, account.api()) {
@@ -66,8 +63,7 @@ impl Lines {
             if settings.post_media_data {
                 media::put_data(&mut report, self.host.media()).await;
             }
-            let dialect = self.dialects.get(&event.account).copied().unwrap_or_default();
-            report = dialect.report(report);
+            report = self.settings.dialect_of_reports(&account).report(report);
             if self.host.accounts().len() > 1
                 && let Value::Object(fields) = &mut report
             {

@@ -17,7 +17,7 @@ use crate::lines::Lines;
 use crate::poll::{Listening, Poll};
 use crate::remote;
 use crate::server::Closing;
-use crate::settings::{ApiSettings, DRAIN};
+use crate::settings::{ApiSettings, DRAIN, ReportSettings};
 use crate::webhook::{Endpoint, Webhook};
 
 /// Why the reporters did not start.
@@ -33,14 +33,7 @@ pub enum ReportersError {
 
 /// The reporters of a running host.
 pub struct Reporters {
-    host: Host,
-    settings: ApiSettings,
-    /// One for all; made when the first of them needs it, because the system's certificates take a while to read.
-    http: Option<Client>,
-    router: Router,
-    listen: Vec<Listening>,
     close: watch::Sender<bool>,
-    closing: Closing,
     tasks: JoinSet<()>,
 }
 
@@ -55,31 +48,58 @@ impl Reporters {
         stdout: impl Write + Send + 'static,
     ) -> Result<Self, ReportersError> {
         let (close, closing) = Closing::channel();
-        let mut reporters = Self {
+        let mut tasks = JoinSet::new();
+        let mut staff = Staff {
             host: host.clone(),
             settings: settings.clone(),
             http: None,
             router: router.clone(),
             listen: listen.to_vec(),
-            close,
             closing,
-            tasks: JoinSet::new(),
         };
-        for account in host.accounts() {
-            reporters.add(&account)?;
+        // Before the accounts are looked at, so that none comes in between.
+        let count = host.account_count();
+        let accounts = host.accounts();
+        for account in &accounts {
+            staff.serve(account, &mut tasks)?;
         }
-        if settings.reports.values().any(|reports| reports.post_stdout) {
-            let (settings, dialects) = (settings.reports.clone(), settings.dialects.clone());
-            let lines = Lines { host: host.clone(), settings, dialects };
-            reporters.tasks.spawn(lines.run(stdout, reporters.closing.clone()));
+        let on_stdout = |reports: &ReportSettings| reports.post_stdout;
+        if settings.reports.values().any(on_stdout) || on_stdout(&settings.made_reports) {
+            let lines = Lines { host: host.clone(), settings: settings.clone() };
+            tasks.spawn(lines.run(stdout, staff.closing.clone()));
         }
-        Ok(reporters)
+        tasks.spawn(staff.serve_newcomers(accounts.len(), count));
+        Ok(Self { close, tasks })
     }
 
+    /// Ends them: nothing new is begun, and calls that are under way have a few seconds. Reports that are not posted
+    /// by then are posted at the next start.
+    pub async fn stop(mut self) {
+        self.close.send_replace(true);
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        // Longer than any of them needs for its end.
+        if tokio::time::timeout(DRAIN + DRAIN, ended).await.is_err() {
+            tracing::warn!("reporters are cut off");
+        }
+    }
+}
+
+/// What starting a reporter takes.
+struct Staff {
+    host: Host,
+    settings: ApiSettings,
+    /// One for all; made when the first of them needs it, because the system's certificates take a while to read.
+    http: Option<Client>,
+    router: Router,
+    listen: Vec<Listening>,
+    closing: Closing,
+}
+
+impl Staff {
     /// Starts the webhook and the polling of an account, as the settings say.
-    fn add(&mut self, account: &Arc<Account>) -> Result<(), ReportersError> {
+    fn serve(&mut self, account: &Arc<Account>, tasks: &mut JoinSet<()>) -> Result<(), ReportersError> {
         let name = account.name().clone();
-        let reports = self.settings.reports_of(&name);
+        let reports = self.settings.reports_of(&name).clone();
         let times = self.settings.webhook;
         if let Some(remote) = reports.poll_api.clone() {
             let poll = Poll {
@@ -90,17 +110,17 @@ impl Reporters {
                 router: self.router.clone(),
                 listen: self.listen.clone(),
             };
-            self.tasks.spawn(poll.run(self.closing.clone()));
+            tasks.spawn(poll.run(self.closing.clone()));
         }
         let Some(remote) = reports.post_api.clone() else {
-            self.tasks.spawn(forget(self.host.clone(), name));
+            tasks.spawn(forget(self.host.clone(), name));
             return Ok(());
         };
         let endpoint = Endpoint::new(self.http()?, remote, reports.webhook_secret.as_ref(), times)
             .map_err(|_| ReportersError::Secret(name.clone()))?;
-        let dialect = self.settings.dialect_of(&name);
+        let dialect = self.settings.dialect_of_reports(account);
         let webhook = Webhook::new(self.host.clone(), name, reports, dialect, endpoint, times);
-        self.tasks.spawn(webhook.run(self.closing.clone()));
+        tasks.spawn(webhook.run(self.closing.clone()));
         Ok(())
     }
 
@@ -113,15 +133,27 @@ impl Reporters {
         Ok(http)
     }
 
-    /// Ends them: nothing new is begun, and calls that are under way have a few seconds. Reports that are not posted
-    /// by then are posted at the next start.
-    pub async fn stop(mut self) {
-        self.close.send_replace(true);
-        let ended = async { while self.tasks.join_next().await.is_some() {} };
-        // Longer than any of them needs for its end.
-        if tokio::time::timeout(DRAIN + DRAIN, ended).await.is_err() {
-            tracing::warn!("reporters are cut off");
+    /// Serves the accounts that callers make, until the host closes. `known` are served already.
+    async fn serve_newcomers(mut self, mut known: usize, mut count: watch::Receiver<usize>) {
+        let mut tasks = JoinSet::new();
+        let mut closing = self.closing.clone();
+        loop {
+            let more = tokio::select! {
+                more = count.wait_for(|count| *count > known) => more.is_ok(),
+                () = closing.wait() => false,
+            };
+            if !more {
+                break;
+            }
+            let accounts = self.host.accounts();
+            for account in accounts.iter().skip(known) {
+                if let Err(error) = self.serve(account, &mut tasks) {
+                    tracing::error!(account = %account.name(), %error, "the account's reports are not sent");
+                }
+            }
+            known = accounts.len();
         }
+        while tasks.join_next().await.is_some() {}
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use mynah_model::names::AccountName;
+use mynah_runtime::{Account, ApiKind};
 
 use crate::keys::Keys;
 use crate::openqq::Dialect;
@@ -27,6 +28,10 @@ pub struct ApiSettings {
     pub jsonp: bool,
     /// The version of the Openqq API that an account is answered and reported in; v2 if it is not named.
     pub dialects: BTreeMap<AccountName, Dialect>,
+    /// The same of accounts that callers make.
+    pub made_dialect: Dialect,
+    /// What becomes of the reports of accounts that callers make.
+    pub made_reports: ReportSettings,
     /// What the `time` of shutup_group_member counts.
     pub shutup_time_unit: TimeUnit,
     /// How many events check_event keeps for each account, newest last; the original's
@@ -60,9 +65,17 @@ pub struct ApiSettings {
 }
 
 impl ApiSettings {
+    /// The version that an account's reports are in. Openwx has one.
+    pub(crate) fn dialect_of_reports(&self, account: &Account) -> Dialect {
+        match account.api() {
+            ApiKind::Openqq => self.dialect_of(account.name()),
+            ApiKind::Openwx => Dialect::V2,
+        }
+    }
+
     /// The settings of an account's reports.
-    pub(crate) fn reports_of(&self, account: &AccountName) -> ReportSettings {
-        self.reports.get(account).cloned().unwrap_or_default()
+    pub(crate) fn reports_of(&self, account: &AccountName) -> &ReportSettings {
+        self.reports.get(account).unwrap_or(&self.made_reports)
     }
 }
 
@@ -105,6 +118,8 @@ impl Default for ApiSettings {
             cors: Vec::new(),
             jsonp: false,
             dialects: BTreeMap::new(),
+            made_dialect: Dialect::default(),
+            made_reports: ReportSettings::default(),
             shutup_time_unit: TimeUnit::Second,
             check_event_list_max_size: 20,
             check_event_wait: Duration::from_secs(30),
@@ -126,7 +141,7 @@ impl Default for ApiSettings {
 impl ApiSettings {
     /// The version of the Openqq API that an account is answered and reported in, unless a call asks for another.
     pub fn dialect_of(&self, account: &AccountName) -> Dialect {
-        self.dialects.get(account).copied().unwrap_or_default()
+        self.dialects.get(account).copied().unwrap_or(self.made_dialect)
     }
 }
 

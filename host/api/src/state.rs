@@ -35,8 +35,7 @@ impl Api {
     pub(crate) fn start(host: Host, settings: ApiSettings) -> Arc<Self> {
         let mailboxes = Arc::new(Mailboxes::new(settings.check_event_list_max_size));
         let feed = Feed::from_now(&host);
-        let reports = settings.reports.clone();
-        let delivery = check_event::deliver(host.clone(), Arc::clone(&mailboxes), reports, feed);
+        let delivery = check_event::deliver(host.clone(), Arc::clone(&mailboxes), settings.clone(), feed);
         let delivery = tokio::spawn(delivery);
         Arc::new(Self {
             media_bodies: Arc::new(Semaphore::new(settings.media_bodies)),

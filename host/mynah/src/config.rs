@@ -80,6 +80,8 @@ pub struct Config {
     pub media: MediaConfig,
     /// The accounts, in the order of the file.
     pub accounts: Vec<AccountConfig>,
+    /// What the reports of accounts that callers make are signed with.
+    pub made_webhook_secret: Option<SecretSource>,
     /// What the operator wrote about scripts.
     pub scripts: HashMap<ScriptName, ScriptSetup>,
 }
@@ -134,6 +136,7 @@ impl Config {
             api: ApiSettings::default(),
             media: MediaConfig::default(),
             accounts: "sim".parse().map(AccountConfig::named).into_iter().collect(),
+            made_webhook_secret: None,
             scripts: HashMap::new(),
         }
     }
@@ -167,6 +170,9 @@ impl Config {
             .unwrap_or(default.accounts);
         let reports_of = |account: &AccountConfig| (account.name.clone(), account.reports.clone());
         api.reports = accounts.iter().map(reports_of).collect();
+        let made = top.read("client", |value| account::read_made(&value, folder))?;
+        let (made_dialect, made_reports, made_webhook_secret) = made.unwrap_or_default();
+        (api.made_dialect, api.made_reports) = (made_dialect, made_reports);
         let mut config = Self {
             file: None,
             listen: listen.unwrap_or(default.listen),
@@ -196,6 +202,7 @@ impl Config {
             api,
             media: top.read("media", |value| media::read(&value, folder))?.unwrap_or_default(),
             accounts,
+            made_webhook_secret,
             scripts: top.read("script", |value| script::read_all(&value))?.unwrap_or_default(),
         };
         top.finish()?;

@@ -231,13 +231,17 @@ fn certificate(listener: &ListenConfig) -> Result<Option<Tls>, Failure> {
 
 /// Whoever is on the way of a request without TLS reads the key in it.
 fn open_webhook_secrets(config: &mut Config) -> Result<(), Failure> {
+    let open = |source: &SecretSource, whose: &str| source.open(whose, WebhookSecret::new);
     for account in &config.accounts {
         let whose = format!("the webhook of account `{}`", account.name);
         if let (Some(source), Some(reports)) =
             (&account.webhook_secret, config.api.reports.get_mut(&account.name))
         {
-            reports.webhook_secret = Some(source.open(&whose, WebhookSecret::new)?);
+            reports.webhook_secret = Some(open(source, &whose)?);
         }
+    }
+    if let Some(source) = &config.made_webhook_secret {
+        config.api.made_reports.webhook_secret = Some(open(source, "`[client]`")?);
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
+use tokio::sync::watch;
 
 use crate::account::Account;
 
@@ -13,11 +14,13 @@ pub(crate) struct Accounts {
     list: ArcSwap<Vec<Arc<Account>>>,
     /// Held while one is added, so that none is lost to another one.
     adding: Mutex<()>,
+    count: watch::Sender<usize>,
 }
 
 impl Accounts {
     pub(crate) fn new(list: Vec<Arc<Account>>) -> Self {
-        Self { list: ArcSwap::from_pointee(list), adding: Mutex::default() }
+        let count = watch::Sender::new(list.len());
+        Self { list: ArcSwap::from_pointee(list), adding: Mutex::default(), count }
     }
 
     /// Those that there are now.
@@ -40,6 +43,13 @@ impl Accounts {
         let _one_at_a_time = self.adding.lock();
         let mut list = Vec::clone(&self.list.load());
         list.push(account);
+        let count = list.len();
         self.list.store(Arc::new(list));
+        self.count.send_replace(count);
+    }
+
+    /// How many there are, and tells when there are more.
+    pub(crate) fn count(&self) -> watch::Receiver<usize> {
+        self.count.subscribe()
     }
 }

@@ -330,6 +330,11 @@ impl Host {
         Vec::clone(&self.inner.accounts.all())
     }
 
+    /// How many accounts there are; tells when callers make more.
+    pub fn account_count(&self) -> watch::Receiver<usize> {
+        self.inner.accounts.count()
+    }
+
     /// The account of a name.
     pub fn account(&self, name: &str) -> Option<Arc<Account>> {
         self.inner.accounts.get(name)

@@ -1,6 +1,6 @@
 //! Starting, stopping and logging in again: who runs, who may, and what of it outlives the host.
 //!
-//! Each account has a keeper, a task that carries out the account's [orders](crate::orders) one after the other. So
+//! Each account has a keeper, a task that carries out the account's orders one after the other. So
 //! an account never runs twice, and whoever starts and stops it at the same time waits for nobody but the keeper.
 
 use std::sync::Arc;

@@ -147,7 +147,11 @@ fn shutup(answer: &Map<String, Value>, event: &Event) -> Result<ActionBody, Stri
     flag(answer, "shutup")?;
     let seconds = match answer.get("shutup_time") {
         None | Some(Value::Null) => Some(SHUTUP_SECONDS),
-        Some(Value::Number(number)) => number.as_u64().and_then(|seconds| u32::try_from(seconds).ok()),
+        // PHP writes whole numbers as `60.0` where it has rounded them.
+        Some(Value::Number(number)) => {
+            let text = number.to_string();
+            text.strip_suffix(".0").unwrap_or(&text).parse().ok()
+        }
         Some(Value::String(text)) => text.parse().ok(),
         Some(_) => None,
     };
@@ -239,6 +243,7 @@ mod tests {
             (r#"{"reply":["a",2,"c"]}"#, vec!["reply a", "reply 2", "reply c"], 0),
             (r#"{"reply":"a","shutup":1}"#, vec!["reply a", "shutup 7 60"], 0),
             (r#"{"shutup":1,"shutup_time":600}"#, vec!["shutup 7 600"], 0),
+            (r#"{"shutup":1,"shutup_time":600.0}"#, vec!["shutup 7 600"], 0),
             (r#"{"shutup":"1","shutup_time":"90"}"#, vec!["shutup 7 90"], 0),
             (r#"{"shutup":true,"shutup_time":null}"#, vec!["shutup 7 60"], 0),
             (r#"{"kick":1,"recall":1,"reply":"x"}"#, vec!["reply x", "recall m1", "kick 7"], 0),

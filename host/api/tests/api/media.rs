@@ -377,20 +377,6 @@ async fn a_picture_that_does_not_come_or_is_none_is_503_and_no_pictures_at_all_i
 
 const FRIEND: &str = "2457053936";
 
-/// Waits until the account has done so much; what it did.
-async fn done(stage: &Stage, count: usize) -> Vec<Value> {
-    let wait = async {
-        loop {
-            let done = stage.outbox().await;
-            if done.len() >= count {
-                return done;
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, wait).await.expect("it is done")
-}
-
 /// Kind, chat, text, name, type and size of what was done.
 fn deed(deed: &Value) -> Value {
     json!([deed["kind"], deed["chat"], deed["text"], deed["name"], deed["mime"], deed["size"]])
@@ -471,7 +457,7 @@ async fn media_are_fetched_behind_the_back_of_who_does_not_wait_and_sent_to_all_
         format!("/openwx/send_friend_message?id={FRIEND}&async=1&content=x&media_path=http://{web}/a.gif");
     let answer = stage.get(&call).await.json();
     assert_eq!(answer, json!({ "code": 0, "status": "request already in execution" }));
-    let sent = done(&stage, 2).await;
+    let sent = stage.done(2).await;
     assert_eq!(
         (&sent[0]["kind"], deed(&sent[1])),
         (&json!("send"), json!(["send-media", "qq/friend/2457053936", "a.gif", "a.gif", "image/gif", 7]),)
@@ -482,7 +468,7 @@ async fn media_are_fetched_behind_the_back_of_who_does_not_wait_and_sent_to_all_
     let call = format!("/openwx/send_friend_message?id=@all&media_path=http://{web}/a.gif");
     let answer = stage.get(&call).await.json();
     assert_eq!(answer, json!({ "id": 0, "code": 0, "status": "request already executed" }));
-    let sent = done(&stage, 2 + friends).await;
+    let sent = stage.done(2 + friends).await;
     assert!(sent[2..].iter().all(|deed| deed["kind"] == "send-media"), "{sent:?}");
     assert_eq!(held(&folder), 1);
     stage.end().await;

@@ -132,8 +132,7 @@ async fn a_send_need_not_be_waited_for() {
     let stage = Stage::wx(ApiSettings::default()).await;
     let answer = call(&stage, "send_friend_message?id=filehelper&content=x&async=1").await;
     assert_eq!(answer, json!({"code": 0, "status": "request already in execution"}));
-    stage.host.settled().await.unwrap();
-    assert_eq!(stage.outbox().await[0]["text"], "x");
+    assert_eq!(stage.done(1).await[0]["text"], "x");
     let none = ApiSettings { async_sends: 0, consults: 0, ..ApiSettings::default() };
     let busy = Stage::wx(none).await;
     for path in [

@@ -215,6 +215,20 @@ impl Stage {
         serde_json::from_str(&answer.text).unwrap()
     }
 
+    /// Waits until the account did so many things: what nobody waits for takes its time.
+    pub(crate) async fn done(&self, count: usize) -> Vec<Value> {
+        let wait = async {
+            loop {
+                let done = self.outbox().await;
+                if done.len() >= count {
+                    return done;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, wait).await.expect("it is done")
+    }
+
     /// Makes a person say something; the number of the event.
     pub(crate) async fn say(&self, fields: Value) -> u64 {
         let answer = self.post(&self.sim("say"), fields.to_string()).await;

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use axum::http::Method;
-use mynah_api::{ReportSettings, WebhookSecret};
+use mynah_api::openqq::Dialect;
+use mynah_api::{ApiSettings, ReportSettings, WebhookSecret};
 use mynah_model::event::AccountState;
 use mynah_networks::sim::LoginMode;
 use mynah_store::Store;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::endpoint::{self, Call, Endpoint};
 use crate::reporting::{Reporting, posting_to, settings};
@@ -57,6 +58,30 @@ async fn with_a_secret_the_body_is_signed() {
     let call = endpoint.messages(1).await.remove(0);
     let signature = call.headers["x-mynah-signature"].to_str().unwrap();
     assert_eq!(signature, hmac_sha256("钥匙".as_bytes(), call.body.as_bytes()));
+    host.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_that_a_caller_makes_has_the_webhook_of_all_such_accounts_in_their_words() {
+    let endpoint = Endpoint::new(endpoint::ok).await;
+    let settings = ApiSettings {
+        made_dialect: Dialect::V1,
+        made_reports: posting_to(&endpoint.url("/hook")),
+        ..settings(ReportSettings::default())
+    };
+    let host = Reporting::with(settings).await;
+    let named = host.stage.get("/openqq/start_client?client=made&post_api=http://127.0.0.1:1/").await.json();
+    assert_eq!(named["code"], 400, "where reports go is the operator's to say: {named}");
+    assert_eq!(host.stage.get("/openqq/start_client?client=made").await.json()["code"], 0);
+    endpoint.until(|calls| calls.iter().any(|call| call.field("event") == "login")).await;
+    let friends = host.stage.get("/openqq/get_friend_info?client=made").await.json();
+    let said = json!({"friend": friends[0]["id"], "text": "有人吗"}).to_string();
+    host.stage.post("/api/v1/accounts/made/sim/say", said).await;
+    let calls = endpoint.until(|calls| calls.iter().any(|call| call.field("content") == "有人吗")).await;
+    let call = calls.iter().find(|call| call.field("content") == "有人吗").unwrap();
+    assert_eq!(call.target, "/hook?client=made");
+    let report = call.report();
+    assert_eq!((&report["msg_class"], &report["post_type"]), (&json!("recv"), &Value::Null), "{report}");
     host.end().await;
 }
 

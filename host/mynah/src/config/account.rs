@@ -21,6 +21,9 @@ enum Kind {
     OneBot,
 }
 
+/// The versions of the Openqq API.
+const DIALECTS: [(&str, Dialect); 2] = [("v1", Dialect::V1), ("v2", Dialect::V2)];
+
 /// The networks, as the file calls them.
 const NETWORKS: [(&str, Kind); 2] = [("sim", Kind::Sim), ("onebot", Kind::OneBot)];
 
@@ -94,6 +97,19 @@ impl AccountConfig {
     }
 }
 
+/// Reads `[client]`: in which words accounts that callers make speak, what becomes of their reports, and what those are signed
+/// with.
+pub(super) fn read_made(
+    value: &Value<'_>,
+    folder: &Path,
+) -> Result<(Dialect, ReportSettings, Option<SecretSource>), Problem> {
+    let mut section = value.section("`[client]`")?;
+    let dialect = section.read("dialect", |value| value.choice(&DIALECTS))?.unwrap_or_default();
+    let (reports, webhook_secret) = super::reports::read(&mut section, folder)?;
+    section.finish()?;
+    Ok((dialect, reports, webhook_secret))
+}
+
 /// Reads all `[[account]]` tables.
 pub(super) fn read_all(value: &Value<'_>, folder: &Path) -> Result<Vec<AccountConfig>, Problem> {
     if value.is_table() {
@@ -130,9 +146,7 @@ fn read(value: &Value<'_>, folder: &Path) -> Result<AccountConfig, Problem> {
     let kind = section.read("network", |value| value.choice(&NETWORKS))?.unwrap_or(Kind::Sim);
     let api = section
         .read("api", |value| value.choice(&[("openqq", ApiKind::Openqq), ("openwx", ApiKind::Openwx)]))?;
-    let dialect = section.read("dialect", |value| {
-        value.choice(&[("v1", Dialect::V1), ("v2", Dialect::V2)]).map(|dialect| (value, dialect))
-    })?;
+    let dialect = section.read("dialect", |value| value.choice(&DIALECTS).map(|dialect| (value, dialect)))?;
     if let (Some((value, _)), Some(ApiKind::Openwx)) = (&dialect, api) {
         return Err(value.problem("is for accounts with `api = \"openqq\"`: Openwx has one version"));
     }

@@ -139,6 +139,16 @@ mod tests {
     }
 
     #[test]
+    fn accounts_that_callers_make_have_settings_of_their_own() {
+        let text = "[client]\ndialect = \"v1\"\npost_api = \"http://127.0.0.1:8080/hook\"\nwebhook_secret = \"hunter2\"";
+        let config = Config::parse(&PathBuf::from("mynah.toml"), text).unwrap();
+        assert_eq!(config.api.made_dialect, mynah_api::openqq::Dialect::V1);
+        assert!(config.api.made_reports.post_api.is_some() && config.made_webhook_secret.is_some());
+        let error = Config::parse(&PathBuf::from("mynah.toml"), "[client]\nroster = \"x\"").unwrap_err();
+        assert!(error.to_string().contains("`roster`"), "{error}");
+    }
+
+    #[test]
     fn what_the_documentation_shows_is_what_holds_without_it() {
         let page = include_str!("../../../../docs/webhooks.md");
         let shown = page.split("```toml").nth(1).and_then(|rest| rest.split("```").next()).unwrap();

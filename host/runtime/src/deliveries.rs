@@ -14,7 +14,8 @@ use mynah_model::names::{AccountName, ActNumber, Seq};
 use mynah_model::refusal::Refusal;
 use mynah_store::{Batch, DeadLetter, Delivery, StoreError, Write};
 
-use crate::host::{Host, HostError};
+use crate::host::Host;
+use crate::host_error::HostError;
 
 /// Where reports of an event wait. One that names a chat without an id waits with what concerns the account.
 fn waiting_place(event: &Event) -> Address {

@@ -13,21 +13,22 @@ use mynah_model::event::{AccountState, Event};
 use mynah_model::names::{AccountName, ActNumber, Seq};
 use mynah_model::refusal::{Code, Refusal};
 use mynah_networks::AvatarOf;
-use mynah_networks::network::Network;
 use mynah_store::{AuditEntry, Batch, Recovery, Store, StoreError, Write};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::account::{Account, ApiKind};
+use crate::account::Account;
 use crate::accounts::Accounts;
+use crate::act_outcome::ActOutcome;
 use crate::avatars::{Avatar, AvatarError, Avatars};
 use crate::budget::Budgets;
 use crate::gate::{self, ActingAccount, Occasion, Verdict};
 use crate::handling::{Handling, outcome_of};
+use crate::host_error::HostError;
 use crate::intake::Intake;
-use crate::lifecycle::{Clients, Lifecycle, Maker, NewAccount, Started};
+use crate::lifecycle::{Lifecycle, Maker, NewAccount, Started};
 use crate::limits;
 use crate::media::{MediaConfig, MediaStore};
 use crate::outbox::Outbox;
@@ -35,153 +36,13 @@ use crate::record::{self, Handled, Records};
 use crate::reload::Watch;
 use crate::rules::Rules;
 use crate::scheduler::Scheduler;
-use crate::scripts::{Catalog, ScriptSources};
+use crate::scripts::Catalog;
+use crate::setup::{AccountSetup, HostConfig};
 use crate::state::Uncommitted;
 use crate::status::{OutboxEntry, ScriptStatus};
 use crate::timers::Timers;
 use crate::waiting::Waiting;
 use crate::workers::Workers;
-
-/// Why the host did not start, or did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum HostError {
-    /// Two accounts have one name.
-    #[error("there are two accounts named `{0}`")]
-    TwoAccounts(AccountName),
-    /// The scripts folder cannot be used.
-    #[error("cannot use the scripts folder `{path}`: {error}")]
-    ScriptsFolder {
-        /// The folder.
-        path: String,
-        /// What the system says.
-        error: String,
-    },
-    /// The media folder cannot be used.
-    #[error("cannot use the media folder `{path}`: {error}")]
-    MediaFolder {
-        /// The folder.
-        path: String,
-        /// What the system says.
-        error: String,
-    },
-    /// A thread could not be started.
-    #[error("cannot start a worker thread: {0}")]
-    Thread(#[from] std::io::Error),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// Threads that wait for turns would take the engine's places from those whose turn it is.
-    #[error("the engine has places for {places} threads, and the host has {threads}: see `threads_for`")]
-    FewPlaces {
-        /// Of the engine.
-        places: usize,
-        /// Of the host.
-        threads: usize,
-    },
-    /// Only the embedded network can do this.
-    #[error("account `{account}` is on network {network}, not sim")]
-    NotSim {
-        /// The account.
-        account: AccountName,
-        /// Its network.
-        network: &'static str,
-    },
-    /// There is no account of this name.
-    #[error("there is no account `{0}`")]
-    NoAccount(AccountName),
-    /// Another account has the name but for case; the two would have the same files.
-    #[error("the name `{given}` differs from that of account `{other}` in nothing but case")]
-    AlmostTheSame {
-        /// The name that was given.
-        given: AccountName,
-        /// The account that there is.
-        other: AccountName,
-    },
-    /// No more accounts may run.
-    #[error("max_clients is {max}, and so many accounts run: stop one first")]
-    TooManyClients {
-        /// How many may.
-        max: usize,
-    },
-    /// No more accounts may be made.
-    #[error("there are {} accounts, and no more can be made: start one of them", limits::KNOWN_ACCOUNTS)]
-    TooManyAccounts,
-    /// The account could not be started.
-    #[error("account `{account}` could not be started: {why}")]
-    NotStarted {
-        /// The account.
-        account: AccountName,
-        /// What stood against it.
-        why: String,
-    },
-    /// The host is about to stop.
-    #[error("the host stops")]
-    Stopping,
-}
-
-/// An account to be run.
-pub struct AccountSetup {
-    /// Its name.
-    pub name: AccountName,
-    /// The API it is served through when a call names no account.
-    pub api: ApiKind,
-    /// Its driver.
-    pub network: Arc<dyn Network>,
-}
-
-/// How a host is set up.
-pub struct HostConfig {
-    /// Worker threads; `None` is one for each core.
-    pub workers: Option<usize>,
-    /// How old an event may be to be acted on.
-    pub max_action_age: Duration,
-    /// Where scripts come from.
-    pub scripts: ScriptSources,
-    /// How media are kept and where they may come from.
-    pub media: MediaConfig,
-    /// The accounts, in the order that "the first account" means.
-    pub accounts: Vec<AccountSetup>,
-    /// What all accounts have in common.
-    pub clients: Clients,
-}
-
-impl Default for HostConfig {
-    fn default() -> Self {
-        Self {
-            workers: None,
-            max_action_age: limits::MAX_ACTION_AGE,
-            scripts: ScriptSources::default(),
-            media: MediaConfig::default(),
-            accounts: Vec::new(),
-            clients: Clients::default(),
-        }
-    }
-}
-
-/// What became of an action.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ActOutcome {
-    /// Its number, if it got as far as the outbox.
-    pub number: Option<ActNumber>,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// A stable code; `ok` if it was done.
-    pub code: String,
-    /// One sentence.
-    pub text: String,
-    /// The id of the message that was sent, if one was.
-    pub message_id: Option<String>,
-    /// The id of the group that was made, if one was.
-    pub group_id: Option<String>,
-}
-
-impl ActOutcome {
-    /// That of an action of which nothing came.
-    pub fn none(outcome: Outcome, code: impl Into<String>, text: impl Into<String>) -> Self {
-        let (code, text) = (code.into(), text.into());
-        Self { number: None, outcome, code, text, message_id: None, group_id: None }
-    }
-}
 
 struct Inner {
     accounts: Arc<Accounts>,

@@ -5,7 +5,8 @@
 //! `handling` (scripts, gate, one transaction) -> `outbox` -> network.
 //!
 //! # Layout
-//! - [`host`]: the running host: how it is put together, and what may be asked of it
+//! - [`host`]: the running host: how it is put together, and what may be asked of it; `setup`, `host_error`,
+//!   `act_outcome`: what it is started with, why not, and what becomes of what it is asked
 //! - [`account`], `accounts`: an account's state and roster, and its network's way into the host
 //! - [`lifecycle`], `orders`: starting, stopping and logging in again
 //! - [`client_files`], `client_state`: each account's files in `tmpdir`
@@ -27,6 +28,7 @@
 
 pub mod account;
 mod accounts;
+mod act_outcome;
 mod avatars;
 pub mod budget;
 pub mod client_files;
@@ -39,6 +41,7 @@ pub mod grants;
 mod handling;
 pub mod health;
 pub mod host;
+mod host_error;
 mod intake;
 pub mod lifecycle;
 pub mod limits;
@@ -52,6 +55,7 @@ mod reload;
 mod rules;
 pub mod scheduler;
 pub mod scripts;
+mod setup;
 mod state;
 pub mod status;
 mod timers;
@@ -62,15 +66,18 @@ use mynah_networks::waiting;
 pub use mynah_networks::crypto;
 
 pub use account::{Account, ApiKind};
+pub use act_outcome::ActOutcome;
 pub use avatars::{Avatar, AvatarError};
 pub use client_files::{ClientFile, ClientFilesError, ClientFolder};
 pub use client_state::{ClientState, Plugin};
 pub use deliveries::ResendError;
 pub use fetch::AllowedPlace;
-pub use host::{AccountSetup, ActOutcome, Host, HostConfig, HostError};
+pub use host::Host;
+pub use host_error::HostError;
 pub use lifecycle::{Clients, NewAccount, Started};
 pub use login_code::LoginCode;
 pub use media::{MediaConfig, MediaError, MediaStore};
 pub use mynah_store::{DeadLetter, Delivery};
 pub use scripts::{ScriptSetup, ScriptSources};
+pub use setup::{AccountSetup, HostConfig};
 pub use status::{OutboxEntry, ScriptStatus};

@@ -21,11 +21,12 @@ use tokio::task::JoinHandle;
 use crate::account::{Account, AccountSink, ApiKind};
 use crate::accounts::Accounts;
 use crate::client_files::{ClientFile, ClientFiles, ClientFilesError, ClientFolder};
-use crate::host::{AccountSetup, HostError};
+use crate::host_error::HostError;
 use crate::intake::Intake;
 use crate::limits;
 use crate::orders::{Order, Wish};
 use crate::scheduler::Scheduler;
+use crate::setup::AccountSetup;
 
 /// An account that a caller wants to be made, on the embedded network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -21,8 +21,8 @@ use tokio::sync::{oneshot, watch};
 
 use crate::account::Account;
 use crate::accounts::Accounts;
+use crate::act_outcome::ActOutcome;
 use crate::ended::Ended;
-use crate::host::ActOutcome;
 use crate::intake::Intake;
 use crate::limits;
 use crate::waiting::Waiting;

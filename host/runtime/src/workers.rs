@@ -11,7 +11,7 @@ use mynah_store::Store;
 use parking_lot::Mutex;
 
 use crate::handling::Handling;
-use crate::host::HostError;
+use crate::host_error::HostError;
 use crate::limits;
 use crate::scheduler::{Pace, Scheduler};
 use crate::state::{SharedReader, Turns};

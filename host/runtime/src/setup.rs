@@ -1,0 +1,52 @@
+//! What a host is started with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mynah_model::names::AccountName;
+use mynah_networks::network::Network;
+
+use crate::account::ApiKind;
+use crate::lifecycle::Clients;
+use crate::limits;
+use crate::media::MediaConfig;
+use crate::scripts::ScriptSources;
+
+/// An account to be run.
+pub struct AccountSetup {
+    /// Its name.
+    pub name: AccountName,
+    /// The API it is served through when a call names no account.
+    pub api: ApiKind,
+    /// Its driver.
+    pub network: Arc<dyn Network>,
+}
+
+/// How a host is set up.
+pub struct HostConfig {
+    /// Worker threads; `None` is one for each core.
+    pub workers: Option<usize>,
+    /// How old an event may be to be acted on.
+    pub max_action_age: Duration,
+    /// Where scripts come from.
+    pub scripts: ScriptSources,
+    /// How media are kept and where they may come from.
+    pub media: MediaConfig,
+    /// The accounts, in the order that "the first account" means.
+    pub accounts: Vec<AccountSetup>,
+    /// What all accounts have in common.
+    pub clients: Clients,
+}
+
+impl Default for HostConfig {
+    fn default() -> Self {
+        Self {
+            workers: None,
+            max_action_age: limits::MAX_ACTION_AGE,
+            scripts: ScriptSources::default(),
+            media: MediaConfig::default(),
+            accounts: Vec::new(),
+            clients: Clients::default(),
+        }
+    }
+}

@@ -26,7 +26,8 @@ pub const fn days(n: u64) -> Duration {
     Duration::from_secs(n.saturating_mul(24 * 60 * 60))
 }
 
-/// Reads `90s`, `10m`, `2h30m`, `1d` or `500ms`: whole numbers, each with its unit.
+/// Reads `90s`, `10m`, `2h30m`, `1d` or `500ms`: whole numbers, each with its unit; `min` and `day` as well, as
+/// `mynah.toml` writes them.
 pub fn parse(text: &str) -> Result<Duration> {
     let wrong = || {
         Error::fault(
@@ -47,9 +48,9 @@ pub fn parse(text: &str) -> Result<Duration> {
         let part = match unit.trim() {
             "ms" => Duration::from_millis(number),
             "s" => seconds(number),
-            "m" => minutes(number),
+            "m" | "min" => minutes(number),
             "h" => hours(number),
-            "d" => days(number),
+            "d" | "day" => days(number),
             _ => return Err(wrong()),
         };
         total = total.checked_add(part).ok_or_else(wrong)?;
@@ -89,6 +90,7 @@ mod tests {
             ("10m", minutes(10)),
             ("2h30m", minutes(150)),
             (" 1d ", days(1)),
+            ("1day5min", minutes(24 * 60 + 5)),
             ("500ms", Duration::from_millis(500)),
         ] {
             assert_eq!(parse(text), Ok(length), "{text}");

@@ -30,7 +30,17 @@ fn scaled(text: &str, units: &[(&str, u64)]) -> Result<u64, QuantityError> {
     number.checked_mul(*factor).ok_or_else(wrong)
 }
 
-/// A length of time: `50ms`, `10s`, `5min`, `3h`, `1day`.
+const UNITS_OF_TIME: [(&str, u64); 7] = [
+    ("ms", 1),
+    ("s", 1_000),
+    ("min", 60_000),
+    ("m", 60_000),
+    ("h", 3_600_000),
+    ("day", 86_400_000),
+    ("d", 86_400_000),
+];
+
+/// A length of time: `50ms`, `10s`, `5min`, `3h`, `1day`; `5m` and `1d` as well, as settings of rules write them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Span(pub(crate) Duration);
 
@@ -38,8 +48,7 @@ impl FromStr for Span {
     type Err = QuantityError;
 
     fn from_str(text: &str) -> Result<Self, QuantityError> {
-        let units = [("ms", 1), ("s", 1_000), ("min", 60_000), ("h", 3_600_000), ("day", 86_400_000)];
-        scaled(text, &units).map(|ms| Self(Duration::from_millis(ms)))
+        scaled(text, &UNITS_OF_TIME).map(|ms| Self(Duration::from_millis(ms)))
     }
 }
 
@@ -63,6 +72,8 @@ mod tests {
     fn quantities_read_as_people_write_them() {
         assert_eq!("50ms".parse(), Ok(Span(Duration::from_millis(50))));
         assert_eq!("5 min".parse(), Ok(Span(Duration::from_secs(300))));
+        assert_eq!("5m".parse(), Ok(Span(Duration::from_secs(300))));
+        assert_eq!("2d".parse::<Span>(), "2day".parse());
         assert_eq!("64MiB".parse(), Ok(Size(64 << 20)));
         for bad in
             ["", "5", "ms", "-5s", "5 minutes", "1.5h", "99999999999999999999h", "18446744073709551615day"]

@@ -3,6 +3,7 @@
 //! # Layout
 //! - `selection`: which reports go where
 //! - `picture`: the picture of a QR code as base64
+//! - `samples`: what the tests of both shapes are about
 
 use mynah_model::event::{Event, EventBody, PropertyOwner};
 use mynah_runtime::{Account, ApiKind, MediaStore};
@@ -11,6 +12,8 @@ use serde_json::{Value, json};
 use crate::{openqq, openwx};
 
 pub(crate) mod picture;
+#[cfg(test)]
+pub(crate) mod samples;
 pub(crate) mod selection;
 
 /// The report of an event of this account, if it has one; `store` knows where pictures and files lie.

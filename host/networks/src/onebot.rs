@@ -9,7 +9,7 @@
 //! - `dial`, `door`, `token`, `back_off`: how a connection is made, by us or by the peer, and made again
 //! - `http`: calls and posted events, where there is no connection
 //! - `session`: one connection; `answers`: calls that wait; `lanes`: reports in order
-//! - `frame`, `values`: what comes, leniently read; [`oddity`]: what cannot be used
+//! - `frame`, `values`: what comes, leniently read; [`oddity`]: what cannot be used; [`decode`]: one frame on its own
 //! - `posts`, `notices`, `segments`, `cq`, `request_id`: from the protocol's events to the host's
 //! - `actions`, `speech`: from the host's acts to the protocol's calls
 //! - `own_acts`: what of our acts comes back as notices
@@ -20,6 +20,7 @@ mod actions;
 mod answers;
 mod back_off;
 mod cq;
+mod decode;
 mod dial;
 mod door;
 mod frame;
@@ -73,6 +74,7 @@ use own_acts::{Deed, OwnActs};
 use pace::Bucket;
 use session::{End, Outgoing, Remembered, Request, Session};
 
+pub use decode::{Decoded, decode};
 pub use dial::{SocketUrl, SocketUrlError};
 pub use door::{Accepted, Door, Io, Refused, Upgraded};
 pub use http::{HttpUrl, HttpUrlError, PostBox};

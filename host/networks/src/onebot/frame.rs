@@ -59,6 +59,17 @@ pub(super) struct Frame<'a> {
     pub(super) echo: Text<'a>,
 }
 
+/// What a frame is, by which of its fields are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// It answers a call.
+    Answer,
+    /// It tells of something.
+    Event,
+    /// Neither: what has no post type, no return code and no status is nothing.
+    Neither,
+}
+
 /// Who said something, as far as the event says.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -99,9 +110,13 @@ pub(super) fn read(text: &str) -> Result<Frame<'_>, FrameError> {
 }
 
 impl Frame<'_> {
-    /// Whether this answers a call. What has neither a post type nor a return code is nothing.
-    pub(super) fn is_answer(&self) -> bool {
-        self.post_type.get().is_none() && (self.retcode.0.is_some() || self.status_word().is_some())
+    /// What this is.
+    pub(super) fn turn(&self) -> Turn {
+        match self.post_type.get() {
+            None if self.retcode.0.is_some() || self.status_word().is_some() => Turn::Answer,
+            None | Some("") => Turn::Neither,
+            Some(_) => Turn::Event,
+        }
     }
 
     /// The status of an answer.
@@ -154,11 +169,11 @@ mod tests {
             r#"{"status":"failed","retcode":100,"msg":"why","message":[1]}"#,
         ] {
             let frame = read(json).unwrap();
-            assert!(frame.is_answer(), "{json}");
+            assert_eq!(frame.turn(), Turn::Answer, "{json}");
             assert_eq!(frame.sentence().as_deref(), Some("why"), "{json}");
         }
         let heartbeat = read(r#"{"post_type":"meta_event","status":{"online":true}}"#).unwrap();
-        assert!(!heartbeat.is_answer());
-        assert!(!read("{}").unwrap().is_answer());
+        assert_eq!(heartbeat.turn(), Turn::Event);
+        assert_eq!(read("{}").unwrap().turn(), Turn::Neither);
     }
 }

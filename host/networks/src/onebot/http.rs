@@ -19,6 +19,7 @@ use super::answers::{Answer, Answers};
 use super::back_off::Lost;
 use super::dial::tls;
 use super::door::Refused;
+use super::frame::Turn;
 use super::session::{Outgoing, Request};
 use super::token::Token;
 use super::{frame, limits};
@@ -212,7 +213,7 @@ fn read_answer(status: StatusCode, text: &str) -> Answer {
             Answer::NotAsked(format!("it answered HTTP {status}"))
         }
         StatusCode::OK => match frame::read(text) {
-            Ok(frame) if frame.is_answer() => Answer::read(&frame),
+            Ok(frame) if frame.turn() == Turn::Answer => Answer::read(&frame),
             Ok(_) => Answer::Unsure("its answer is none of OneBot".to_owned()),
             Err(error) => Answer::Unsure(format!("its answer {error}")),
         },

@@ -58,23 +58,36 @@ oddities! {
 
 /// The counts of one account.
 pub(super) struct Oddities {
-    account: AccountName,
+    /// Whose they are; nobody's are not logged.
+    account: Option<AccountName>,
     counts: Vec<AtomicU64>,
 }
 
 impl Oddities {
     pub(super) fn new(account: AccountName) -> Self {
-        Self { account, counts: Oddity::ALL.iter().map(|_| AtomicU64::new(0)).collect() }
+        Self { account: Some(account), ..Self::unheard() }
+    }
+
+    /// Counts that nobody hears of.
+    pub(super) fn unheard() -> Self {
+        Self { account: None, counts: Oddity::ALL.iter().map(|_| AtomicU64::new(0)).collect() }
     }
 
     /// Counts one, and logs it if it is the first of its kind. `detail` must not hold what people wrote.
     pub(super) fn note(&self, oddity: Oddity, detail: impl Display) {
         let Some(count) = self.counts.get(oddity as usize) else { return };
-        if count.fetch_add(1, Ordering::Relaxed) == 0 {
-            tracing::warn!(account = %self.account, what = oddity.as_str(), %detail, "OneBot peer is odd; more of this kind is counted and not logged");
+        let before = count.fetch_add(1, Ordering::Relaxed);
+        let Some(account) = &self.account else { return };
+        if before == 0 {
+            tracing::warn!(%account, what = oddity.as_str(), %detail, "OneBot peer is odd; more of this kind is counted and not logged");
         } else {
-            tracing::debug!(account = %self.account, what = oddity.as_str(), %detail, "OneBot peer is odd");
+            tracing::debug!(%account, what = oddity.as_str(), %detail, "OneBot peer is odd");
         }
+    }
+
+    /// The kinds that there were.
+    pub(super) fn noted(&self) -> Vec<Oddity> {
+        Oddity::ALL.iter().copied().filter(|oddity| self.count(*oddity) > 0).collect()
     }
 
     /// How many there were of a kind.

@@ -23,7 +23,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use super::actions::Call;
 use super::answers::Answer;
 use super::back_off::Lost;
-use super::frame;
+use super::frame::{self, Frame, Turn};
 use super::http::Caller;
 use super::oddity::Oddity;
 use super::posts::{Post, Reader};
@@ -356,22 +356,13 @@ impl Session {
                 return Ok(None);
             }
         };
-        if frame.is_answer() {
-            let echo = frame.echo.or_empty();
-            // This is how NapCat and LLBot refuse a token: the upgrade is accepted, and then this comes.
-            if echo.is_empty() && matches!(frame.retcode.0, Some(1401 | 1403)) {
-                return Err(Lost::Refused(
-                    frame.sentence().unwrap_or_else(|| "it takes the token for wrong".to_owned()),
-                ));
+        match frame.turn() {
+            Turn::Neither => {
+                oddities.note(Oddity::Neither, format!("{} bytes", text.len()));
+                return Ok(None);
             }
-            if !self.onebot.answers.resolve(echo, Answer::read(&frame)) {
-                oddities.note(Oddity::LateAnswer, format!("{} bytes", text.len()));
-            }
-            return Ok(None);
-        }
-        if frame.post_type.filled().is_none() {
-            oddities.note(Oddity::Neither, format!("{} bytes", text.len()));
-            return Ok(None);
+            Turn::Answer => return self.take_answer(&frame, text.len()).map(|()| None),
+            Turn::Event => {}
         }
         let Some(user) = logged_in else {
             if frame.post_type.get() != Some("meta_event") {
@@ -385,6 +376,20 @@ impl Session {
         Ok(self.take(user, &frame, text).await)
     }
 
+    /// Takes an answer to whoever waits for it.
+    fn take_answer(&self, frame: &Frame<'_>, bytes: usize) -> Result<(), Lost> {
+        let echo = frame.echo.or_empty();
+        // This is how NapCat and LLBot refuse a token: the upgrade is accepted, and then this comes.
+        if echo.is_empty() && matches!(frame.retcode.0, Some(1401 | 1403)) {
+            let said = frame.sentence().unwrap_or_else(|| "it takes the token for wrong".to_owned());
+            return Err(Lost::Refused(said));
+        }
+        if !self.onebot.answers.resolve(echo, Answer::read(frame)) {
+            self.onebot.oddities.note(Oddity::LateAnswer, format!("{bytes} bytes"));
+        }
+        Ok(())
+    }
+
     /// Takes an event that was kept.
     async fn take_post(&self, user: i64, text: &str) {
         if let Ok(frame) = frame::read(text) {
@@ -392,7 +397,7 @@ impl Session {
         }
     }
 
-    async fn take(&self, user: i64, frame: &frame::Frame<'_>, text: &str) -> Option<Duration> {
+    async fn take(&self, user: i64, frame: &Frame<'_>, text: &str) -> Option<Duration> {
         let onebot = &self.onebot;
         let roster = self.sink.known();
         let reader =

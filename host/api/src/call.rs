@@ -13,7 +13,7 @@ use axum::response::Response;
 use axum::routing::any;
 use mynah_model::action::{ActionBody, Target};
 use mynah_model::event::AccountState;
-use mynah_runtime::{Account, ActOutcome, ApiKind, Host};
+use mynah_runtime::{Account, ActOutcome, ApiKind, Host, IdempotencyKey};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::access::{self, Caller, Denied};
@@ -21,7 +21,7 @@ use crate::answer::{Answer, auth_failure, not_found};
 use crate::body;
 use crate::client;
 use crate::controller::Control;
-use crate::idempotency::{self, Name};
+use crate::idempotency;
 use crate::jsonp::Wrapping;
 use crate::keys::Scope;
 use crate::params::{ParamError, Params};
@@ -154,7 +154,7 @@ async fn serve<E: Endpoint>(State(api): State<Arc<Api>>, request: Request) -> Re
         Ok(key) => key.filter(|_| makes_a_message(&path)).map(|key| {
             let (caller, account) = (caller.key_name().to_owned(), account.name().clone());
             let fingerprint = idempotency::fingerprint(&path, &params);
-            (Name { caller, account, key }, fingerprint)
+            (IdempotencyKey { caller, account, key }, fingerprint)
         }),
         Err(why) => return Answer::error(400, why).into_response(&wrapping),
     };
@@ -167,7 +167,7 @@ async fn serve<E: Endpoint>(State(api): State<Arc<Api>>, request: Request) -> Re
         endpoint.answer(Call { api, caller, account, params, closing, _room: room }).await
     };
     let answer = match repeated {
-        Some((name, fingerprint)) => remembered.once(name, fingerprint, act).await,
+        Some((key, fingerprint)) => remembered.once(key, fingerprint, act).await,
         None => act.await,
     };
     answer.into_response(&wrapping)

@@ -2,24 +2,24 @@
 //!
 //! The first call with a key does what it asks for; calls that repeat it, at the same time or within a day, are
 //! answered what the first was answered. A call that sent nothing is forgotten, so that it can be tried again. Keys
-//! are those of a caller and an account: nobody learns from another's. They are kept in memory: after a restart of
-//! the host a repeated call sends again.
+//! are those of a caller and an account: nobody learns from another's. They are kept in the store, where a call is noted
+//! down before it is done: one that was under way when the host ended may have been sent, is answered so, and is not
+//! sent again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, HeaderName};
-use mynah_model::names::AccountName;
+use mynah_runtime::{IdempotencyKey, IdempotentCalls};
 use parking_lot::Mutex;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use crate::answer::Answer;
 use crate::params::Params;
-use crate::settings::{IDEMPOTENT_CALLS, IDEMPOTENT_KEY, IDEMPOTENT_TIME};
+use crate::settings::{IDEMPOTENT_CALLS, IDEMPOTENT_KEY};
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -51,15 +51,6 @@ pub(crate) fn key_of(headers: &HeaderMap, params: &Params) -> Result<Option<Stri
         }
         key => Ok(key),
     }
-}
-
-/// Whose key it is.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Name {
-    /// The name of the caller's key, empty if the host has none.
-    pub(crate) caller: String,
-    pub(crate) account: AccountName,
-    pub(crate) key: String,
 }
 
 /// What a call asks for, so that two can be compared.
@@ -111,89 +102,69 @@ impl From<Shared> for Answer {
     }
 }
 
-/// The calls that are remembered.
-#[derive(Default)]
-pub(crate) struct Remembered(Mutex<Calls>);
+impl Shared {
+    /// What a repeated call is answered whose first was under way when the host ended.
+    fn unknown() -> Self {
+        let info = "the host ended while the first call was under way: it may have been sent";
+        Self::Json(json!({ "id": null, "code": -2, "status": "发送失败", "info": info }))
+    }
+}
 
-#[derive(Default)]
-struct Calls {
-    known: HashMap<Name, Call>,
-    /// By age.
-    order: BTreeMap<u64, Name>,
-    next: u64,
+/// The calls that must not be done twice.
+pub(crate) struct Remembered {
+    kept: IdempotentCalls,
+    under_way: Mutex<HashMap<IdempotencyKey, Call>>,
 }
 
 struct Call {
-    number: u64,
-    since: Instant,
     fingerprint: [u8; 32],
     answer: watch::Receiver<Option<Shared>>,
 }
 
-impl Call {
-    fn is_answered(&self) -> bool {
-        self.answer.borrow().is_some()
-    }
-
-    /// Whether it ended without an answer.
-    fn is_lost(&self) -> bool {
-        !self.is_answered() && self.answer.has_changed().is_err()
-    }
+/// A call that is under way, until this is dropped.
+struct UnderWay {
+    remembered: Arc<Remembered>,
+    key: IdempotencyKey,
 }
 
-impl Calls {
-    fn forget(&mut self, name: &Name) {
-        if let Some(call) = self.known.remove(name) {
-            self.order.remove(&call.number);
-        }
-    }
-
-    /// Makes room for one more; `false` if there is none.
-    fn make_room(&mut self, now: Instant) -> bool {
-        while let Some((_, name)) = self.order.first_key_value() {
-            let Some(call) = self.known.get(name) else { return true };
-            let is_old = now.duration_since(call.since) >= IDEMPOTENT_TIME;
-            if !is_old && self.known.len() < IDEMPOTENT_CALLS {
-                return true;
-            }
-            if !call.is_answered() && !call.is_lost() {
-                return self.known.len() < IDEMPOTENT_CALLS;
-            }
-            let name = name.clone();
-            self.forget(&name);
-        }
-        true
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.remembered.under_way.lock().remove(&self.key);
     }
 }
 
 /// What a call has to do.
 enum Part {
     /// The first: it does what is asked for, and tells the others.
-    First(watch::Sender<Option<Shared>>),
+    First(UnderWay, watch::Sender<Option<Shared>>),
     /// A repetition.
     Again,
 }
 
 impl Remembered {
-    /// Does something once for all calls of this name, and answers all of them the same. It is done to its end even if
+    /// Those that this keeps, and none under way.
+    pub(crate) fn new(kept: IdempotentCalls) -> Self {
+        Self { kept, under_way: Mutex::default() }
+    }
+
+    /// Does something once for all calls of this key, and answers all of them the same. It is done to its end even if
     /// the callers go away.
     pub(crate) async fn once(
         self: &Arc<Self>,
-        name: Name,
+        key: IdempotencyKey,
         fingerprint: [u8; 32],
         act: impl Future<Output = Answer> + Send + 'static,
     ) -> Answer {
-        let (part, mut answer) = match self.join(&name, fingerprint) {
+        let (part, mut answer) = match self.join(&key, fingerprint) {
             Ok(joined) => joined,
             Err(answer) => return answer,
         };
-        if let Part::First(sender) = part {
+        if let Part::First(under_way, sender) = part {
             let remembered = Arc::clone(self);
             tokio::spawn(async move {
-                let answer = Shared::from(act.await);
-                if !answer.is_final() {
-                    remembered.0.lock().forget(&name);
-                }
+                let answer = remembered.first(key, fingerprint, act).await;
+                // Whoever comes from here on finds it kept.
+                drop(under_way);
                 sender.send_replace(Some(answer));
             });
         }
@@ -204,162 +175,57 @@ impl Remembered {
     }
 
     fn join(
-        &self,
-        name: &Name,
+        self: &Arc<Self>,
+        key: &IdempotencyKey,
         fingerprint: [u8; 32],
     ) -> Result<(Part, watch::Receiver<Option<Shared>>), Answer> {
-        let now = Instant::now();
-        let mut calls = self.0.lock();
-        let has_room = calls.make_room(now);
-        match calls.known.get(name) {
-            Some(call) if call.is_lost() => calls.forget(name),
-            Some(call) if call.fingerprint != fingerprint => {
-                let status = "the Idempotency-Key was used for a call with other parameters";
-                return Err(Answer::not_sent(422, status));
-            }
+        let mut calls = self.under_way.lock();
+        match calls.get(key) {
+            Some(call) if call.fingerprint != fingerprint => return Err(used_otherwise()),
             Some(call) => return Ok((Part::Again, call.answer.clone())),
-            None if !has_room => {
+            None if calls.len() >= IDEMPOTENT_CALLS => {
                 return Err(Answer::Busy("too many calls with an Idempotency-Key are under way".into()));
             }
             None => {}
         }
         let (sender, answer) = watch::channel(None);
-        let number = calls.next;
-        calls.next += 1;
-        calls.order.insert(number, name.clone());
-        let call = Call { number, since: now, fingerprint, answer: answer.clone() };
-        calls.known.insert(name.clone(), call);
-        Ok((Part::First(sender), answer))
+        calls.insert(key.clone(), Call { fingerprint, answer: answer.clone() });
+        let under_way = UnderWay { remembered: Arc::clone(self), key: key.clone() };
+        Ok((Part::First(under_way, sender), answer))
     }
+
+    /// The one call of a key that is under way: answered as it was before, or done.
+    async fn first(
+        &self,
+        key: IdempotencyKey,
+        fingerprint: [u8; 32],
+        act: impl Future<Output = Answer> + Send + 'static,
+    ) -> Shared {
+        match self.kept.begin(&key, fingerprint).await {
+            Ok(None) => {}
+            Ok(Some(call)) if call.fingerprint != fingerprint => return used_otherwise().into(),
+            Ok(Some(call)) => {
+                let answer = call.answer.and_then(|text| serde_json::from_str(&text).ok());
+                return answer.map_or_else(Shared::unknown, Shared::Json);
+            }
+            Err(error) => return Shared::Busy(error.to_string()),
+        }
+        let answer = Shared::from(act.await);
+        let noted = match &answer {
+            Shared::Json(value) if answer.is_final() => self.kept.answered(key, value.to_string()).await,
+            _ => self.kept.forget(key).await,
+        };
+        if let Err(error) = noted {
+            // Repeated, it is answered that nobody knows: nothing is sent twice.
+            tracing::error!(%error, "the answer to a call with an Idempotency-Key is not kept");
+        }
+        answer
+    }
+}
+
+fn used_otherwise() -> Answer {
+    Answer::not_sent(422, "the Idempotency-Key was used for a call with other parameters")
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::Duration;
-
-    use axum::http::HeaderValue;
-    use serde_json::json;
-
-    use super::*;
-
-    fn name(key: &str) -> Name {
-        Name { caller: "bot".into(), account: "qq".parse().unwrap(), key: key.into() }
-    }
-
-    /// Counts what is done and answers with this code.
-    fn act(done: &Arc<AtomicUsize>, code: i32) -> impl Future<Output = Answer> + Send + 'static {
-        let done = Arc::clone(done);
-        async move {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            let count = done.fetch_add(1, Ordering::SeqCst) + 1;
-            Answer::Json(json!({ "code": code, "count": count }))
-        }
-    }
-
-    fn shown(answer: Answer) -> String {
-        match answer {
-            Answer::Json(value) => format!("{} {}", value["code"], value["count"]),
-            Answer::Busy(what) => what,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_was_sent_is_not_sent_again_for_a_day() {
-        let (remembered, done) = (Arc::new(Remembered::default()), Arc::default());
-        let both = tokio::join!(
-            remembered.once(name("a"), [0; 32], act(&done, 0)),
-            remembered.once(name("a"), [0; 32], act(&done, 0)),
-        );
-        assert_eq!((shown(both.0), shown(both.1)), ("0 1".into(), "0 1".into()));
-        assert_eq!(shown(remembered.once(name("b"), [0; 32], act(&done, 0)).await), "0 2");
-        let other = Name { caller: "other".into(), ..name("a") };
-        assert_eq!(shown(remembered.once(other, [0; 32], act(&done, 0)).await), "0 3");
-        tokio::time::advance(IDEMPOTENT_TIME - Duration::from_secs(10)).await;
-        assert_eq!(shown(remembered.once(name("a"), [0; 32], act(&done, 0)).await), "0 1");
-        tokio::time::advance(Duration::from_secs(10)).await;
-        assert_eq!(shown(remembered.once(name("a"), [0; 32], act(&done, 0)).await), "0 4");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_was_not_sent_can_be_tried_again_and_what_may_have_been_cannot() {
-        let (remembered, done) = (Arc::new(Remembered::default()), Arc::default());
-        for (code, expected) in [(-1, "-1 1"), (100, "100 2"), (-2, "-2 3"), (0, "-2 3")] {
-            assert_eq!(shown(remembered.once(name("a"), [0; 32], act(&done, code)).await), expected);
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_key_is_for_one_call() {
-        let (remembered, done) = (Arc::new(Remembered::default()), Arc::default());
-        remembered.once(name("a"), [0; 32], act(&done, 0)).await;
-        assert_eq!(shown(remembered.once(name("a"), [1; 32], act(&done, 0)).await), "422 null");
-        assert_eq!(done.load(Ordering::SeqCst), 1);
-        let params = |query: &str| Params::of_query(query).unwrap();
-        let print = fingerprint("/openqq/send_friend_message", &params("id=1&content=a"));
-        assert_eq!(
-            print,
-            fingerprint(
-                "/openqq/send_friend_message",
-                &params("content=a&id=1&idempotency_key=k&callback=c")
-            )
-        );
-        for (path, query) in [
-            ("/openqq/send_group_message", "id=1&content=a"),
-            ("/openqq/send_friend_message", "id=1&content=b"),
-            ("/openqq/send_friend_message", "id=1&content=a&async="),
-            ("/openqq/send_friend_message", "i=d1&content=a"),
-        ] {
-            assert_ne!(print, fingerprint(path, &params(query)), "{path} {query}");
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_caller_who_goes_away_changes_nothing_and_a_defect_blocks_no_one() {
-        let (remembered, done) = (Arc::new(Remembered::default()), Arc::default());
-        let gone = tokio::time::timeout(
-            Duration::from_millis(1),
-            remembered.once(name("a"), [0; 32], act(&done, 0)),
-        );
-        assert!(gone.await.is_err());
-        assert_eq!(shown(remembered.once(name("a"), [0; 32], act(&done, 0)).await), "0 1");
-        let defect = remembered.once(name("b"), [0; 32], async { panic!("a defect") }).await;
-        assert_eq!(shown(defect), "the call ended without an answer");
-        assert_eq!(shown(remembered.once(name("b"), [0; 32], act(&done, 0)).await), "0 2");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_oldest_are_forgotten_first_and_never_one_that_is_under_way() {
-        let remembered = Arc::new(Remembered::default());
-        let at_once = |code: i32| async move { Answer::Json(json!({ "code": code, "count": 0 })) };
-        for number in 0..=IDEMPOTENT_CALLS {
-            remembered.once(name(&number.to_string()), [0; 32], at_once(0)).await;
-        }
-        assert_eq!(remembered.0.lock().known.len(), IDEMPOTENT_CALLS);
-        assert!(!remembered.0.lock().known.contains_key(&name("0")));
-        let full = Arc::new(Remembered::default());
-        let waiting: Vec<_> = (0..IDEMPOTENT_CALLS)
-            .map(|number| full.join(&name(&number.to_string()), [0; 32]).map(|(part, _)| part))
-            .collect();
-        assert!(waiting.iter().all(Result::is_ok));
-        assert!(matches!(full.join(&name("more"), [0; 32]), Err(Answer::Busy(_))));
-        assert!(matches!(full.join(&name("0"), [0; 32]), Ok((Part::Again, _))));
-    }
-
-    #[test]
-    fn the_key_is_in_the_header_or_the_parameter_and_not_too_long() {
-        let key = |header: Option<&'static str>, query: &str| {
-            let headers: HeaderMap =
-                header.map(|value| (HEADER, HeaderValue::from_static(value))).into_iter().collect();
-            key_of(&headers, &Params::of_query(query).unwrap())
-        };
-        assert_eq!(key(None, "id=1"), Ok(None));
-        assert_eq!(key(Some(" a "), ""), Ok(Some("a".into())));
-        assert_eq!(key(None, "idempotency_key=%E9%94%AE"), Ok(Some("键".into())));
-        assert_eq!(key(Some("a"), "idempotency_key=a"), Ok(Some("a".into())));
-        assert_eq!(key(Some(""), "idempotency_key="), Ok(None));
-        assert!(key(Some("a"), "idempotency_key=b").is_err());
-        assert!(key(None, &format!("idempotency_key={}", "x".repeat(IDEMPOTENT_KEY + 1))).is_err());
-    }
-}
+mod tests;

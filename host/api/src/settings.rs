@@ -209,14 +209,11 @@ pub(crate) const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 /// enough for programs that keep their connections, short enough that those who only hold them lose them.
 pub(crate) const HEAD_TIME: Duration = Duration::from_secs(30);
 
-/// The most calls with an `Idempotency-Key` that are remembered: a few megabytes.
+/// The most calls with an `Idempotency-Key` that are under way at a time: each holds a task and an answer.
 pub(crate) const IDEMPOTENT_CALLS: usize = 10_000;
 
 /// The most characters of an `Idempotency-Key`; a UUID has 36.
 pub(crate) const IDEMPOTENT_KEY: usize = 255;
-
-/// How long a call with an `Idempotency-Key` is remembered: longer than any program goes on trying.
-pub(crate) const IDEMPOTENT_TIME: Duration = Duration::from_secs(86_400);
 
 /// The most bytes of a request's head: a GET may carry as long a message as there is, escaped.
 pub(crate) const HEAD_SIZE: usize = 128 << 10;

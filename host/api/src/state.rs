@@ -41,7 +41,7 @@ impl Api {
             media_bodies: Arc::new(Semaphore::new(settings.media_bodies)),
             async_sends: Arc::new(Semaphore::new(settings.async_sends)),
             consults: Arc::new(Semaphore::new(settings.consults)),
-            remembered: Arc::default(),
+            remembered: Arc::new(Remembered::new(host.idempotent_calls())),
             host,
             settings,
             mailboxes,

@@ -340,6 +340,10 @@ impl Host {
         Ok(events.into_iter().map(Arc::new).collect())
     }
 
+    pub(crate) fn waiting(&self) -> &Waiting {
+        &self.inner.waiting
+    }
+
     /// The time by the host's clock, unix ms.
     pub fn now(&self) -> UnixMs {
         self.inner.waiting.now()

@@ -18,6 +18,7 @@
 //! - `state`: what scripts see of their kv while an event is handled
 //! - `outbox`, `ended`: delivery, at most once and in order within a chat; what comes of it
 //! - [`deliveries`]: reports on their way to webhooks
+//! - [`idempotency`]: calls of the API that must not be done twice
 //! - `timers`: timers of scripts
 //! - `avatars`: pictures of people and groups, kept for an hour
 //! - [`media`]: pictures and files: where they lie, and where they come from
@@ -42,6 +43,7 @@ mod handling;
 pub mod health;
 pub mod host;
 mod host_error;
+pub mod idempotency;
 mod intake;
 pub mod lifecycle;
 pub mod limits;
@@ -74,10 +76,11 @@ pub use deliveries::ResendError;
 pub use fetch::AllowedPlace;
 pub use host::Host;
 pub use host_error::HostError;
+pub use idempotency::IdempotentCalls;
 pub use lifecycle::{Clients, NewAccount, Started};
 pub use login_code::LoginCode;
 pub use media::{MediaConfig, MediaError, MediaStore};
-pub use mynah_store::{DeadLetter, Delivery};
+pub use mynah_store::{DeadLetter, Delivery, IdempotencyKey, IdempotentCall};
 pub use scripts::{ScriptSetup, ScriptSources};
 pub use setup::{AccountSetup, HostConfig};
 pub use status::{OutboxEntry, ScriptStatus};

@@ -193,3 +193,7 @@ pub const FETCH_PORTS: [u16; 6] = [80, 443, 8000, 8080, 8443, 8888];
 
 /// Bytes of a URL: what servers take.
 pub const URL_BYTES: usize = 8_192;
+
+/// For how long a call with an `Idempotency-Key` is remembered, milliseconds: a day, longer than any program goes on
+/// trying.
+pub const IDEMPOTENCY_MS: i64 = 24 * 60 * 60 * 1_000;

@@ -11,6 +11,7 @@ use mynah_model::names::{AccountName, ActNumber, ScriptName, Seq};
 use crate::audit::{AuditEntry, DeadLetter};
 use crate::deliveries::Delivery;
 use crate::error::StoreError;
+use crate::idempotency::IdempotencyKey;
 use crate::kv::KvRow;
 use crate::outbox::Ending;
 use crate::tables::Tables;
@@ -85,6 +86,26 @@ pub enum Write {
     },
     /// An account has no webhook any more: what waits for it goes.
     WebhookRemoved(AccountName),
+    /// A call of the API that must not be done twice is begun. None of its key may be remembered.
+    CallBegun {
+        /// Its key.
+        key: IdempotencyKey,
+        /// What is asked for.
+        fingerprint: [u8; 32],
+        /// By the host's clock.
+        at: UnixMs,
+        /// Calls that were begun then, or before it, are forgotten first.
+        forget_before: UnixMs,
+    },
+    /// Such a call was answered.
+    CallAnswered {
+        /// Its key.
+        key: IdempotencyKey,
+        /// JSON text.
+        answer: String,
+    },
+    /// Such a call did nothing and may be made again.
+    CallForgotten(IdempotencyKey),
     /// A timer is set; it takes the place of one with the same script, address and tag.
     TimerSet(Timer),
     /// A timer is removed, if it is there.
@@ -245,6 +266,8 @@ impl Encoded {
             Write::OutboxEnded { text, .. } | Write::Meta { value: text, .. } => text.len(),
             Write::Audit(entry) => entry.text.len(),
             Write::DeadLetter(letter) => letter.text.len() + letter.report.as_ref().map_or(0, String::len),
+            Write::CallBegun { key, .. } => key.key.len(),
+            Write::CallAnswered { answer, .. } => answer.len(),
             Write::DeliveryQueued(delivery) => delivery.report.as_ref().map_or(0, String::len),
             _ => self.columns.json.len(),
         };
@@ -270,6 +293,11 @@ impl Encoded {
             Write::DeliveryEnded { address, seq } => tables.end_delivery(address, *seq),
             Write::WebhookMoved { account, next } => tables.move_webhook(account, *next),
             Write::WebhookRemoved(account) => tables.remove_webhook(account),
+            Write::CallBegun { key, fingerprint, at, forget_before } => {
+                tables.begin_call(key, fingerprint, *at, *forget_before)
+            }
+            Write::CallAnswered { key, answer } => tables.answer_call(key, answer),
+            Write::CallForgotten(key) => tables.forget_call(key),
             Write::TimerSet(timer) => tables.set_timer(timer, columns),
             Write::TimerRemoved { script, address, tag } => tables.remove_timer(script, address, tag),
             Write::Meta { key, value } => tables.set_meta(key, value),

@@ -12,7 +12,7 @@
 //! # Layout
 //! - `store`: [`Store`], the one thing that others hold
 //! - `batch`: [`Batch`] and [`Write`], what can be written
-//! - `journal`, `kv`, `outbox`, `timers`, `deliveries`, `audit`: each a subject's types, how its tables are read
+//! - `journal`, `kv`, `outbox`, `timers`, `deliveries`, `audit`, `idempotency`: each a subject's types, how its tables are read
 //!   ([`Reader`]) and how they are written
 //! - `reader`: read connections; `tables`: the write connection
 //! - `queue`, `writer`: what waits to be written, and the thread that commits it in groups
@@ -24,6 +24,7 @@
 //! ```sql
 #![doc = include_str!("schema/v1.sql")]
 #![doc = include_str!("schema/v2.sql")]
+#![doc = include_str!("schema/v3.sql")]
 //! ```
 
 mod audit;
@@ -31,6 +32,7 @@ mod batch;
 mod claim;
 mod deliveries;
 mod error;
+mod idempotency;
 mod journal;
 mod kv;
 mod limits;
@@ -48,6 +50,7 @@ pub use audit::{AuditEntry, AuditFilter, DeadLetter};
 pub use batch::{Batch, Write};
 pub use deliveries::Delivery;
 pub use error::StoreError;
+pub use idempotency::{IdempotencyKey, IdempotentCall};
 pub use journal::Handled;
 pub use kv::{KvRow, KvTotals, SHARED_SCOPE};
 pub use outbox::{OutboxRow, OutboxState};

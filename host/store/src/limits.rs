@@ -37,5 +37,8 @@ pub(crate) const RECOVERY_PAGE: u32 = 256;
 /// Rows removed in one batch when old ones are pruned, so that no event waits long behind them.
 pub(crate) const PRUNE_ROWS: u32 = 1_000;
 
+/// Calls with an `Idempotency-Key` that are remembered; the oldest go: 5 MiB at half a KiB each.
+pub(crate) const IDEMPOTENT_CALLS: i64 = 10_000;
+
 /// Dead letters that are kept; the oldest go. At 1 KiB each this is 100 MiB, months of what a person could look at.
 pub(crate) const DEAD_LETTERS: i64 = 100_000;

@@ -10,10 +10,11 @@ use crate::error::StoreError;
 const APPLICATION_ID: i64 = 0x6d79_6e61;
 
 /// What makes version `n + 1` out of version `n`. A step that was released is never edited.
-const STEPS: [&str; 2] = [include_str!("schema/v1.sql"), include_str!("schema/v2.sql")];
+const STEPS: [&str; 3] =
+    [include_str!("schema/v1.sql"), include_str!("schema/v2.sql"), include_str!("schema/v3.sql")];
 
 /// The newest version that this host knows.
-const KNOWN: i64 = STEPS.len() as i64;
+pub(crate) const KNOWN: i64 = STEPS.len() as i64;
 
 /// Makes sure that the file is ours and not from the future, before anything in it is changed.
 pub(crate) fn check(conn: &Connection, path: &Path) -> Result<(), StoreError> {

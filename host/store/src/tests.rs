@@ -2,6 +2,7 @@
 
 mod deliveries;
 mod durability;
+mod idempotency;
 mod kill;
 mod kv;
 mod opening;

@@ -3,6 +3,9 @@
 use axum::body::Body;
 use axum::http::StatusCode;
 use mynah_api::ApiSettings;
+use mynah_model::event::AccountState;
+use mynah_networks::sim::LoginMode;
+use mynah_store::{Durability, Store};
 use serde_json::{Value, json};
 
 use crate::stage::{Stage, request};
@@ -61,4 +64,22 @@ async fn what_was_not_sent_can_be_tried_again_and_look_ups_are_never_remembered(
     assert_eq!(send(&stage, "f", "search_friend?id=123").await.1["code"], 100);
     assert_eq!(stage.outbox().await.len(), 1);
     stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_send_that_is_repeated_after_a_restart_is_sent_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mynah.db");
+    let call = "send_friend_message?uid=123456&content=x";
+    let mut answers = Vec::new();
+    for _ in 0..2 {
+        let opened = Store::open(&path, Durability::Process).unwrap();
+        let stage = Stage::with_accounts(ApiSettings::default(), LoginMode::Immediate, &["qq"], opened);
+        stage.until(AccountState::Running).await;
+        answers.push(send(&stage, "a", call).await);
+        assert_eq!(stage.outbox().await.len(), 1);
+        stage.end().await;
+    }
+    assert_eq!(answers[0].1["code"], 0, "{}", answers[0].1);
+    assert_eq!(answers[0], answers[1]);
 }

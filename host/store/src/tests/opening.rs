@@ -5,6 +5,7 @@ use std::fs;
 use rusqlite::Connection;
 
 use super::{folder, journal, open, temporary, write};
+use crate::schema::KNOWN;
 use crate::{Durability, Store, StoreError};
 
 fn refused(path: &std::path::Path) -> StoreError {
@@ -61,10 +62,15 @@ fn the_last_clone_closes_the_store() {
 fn a_database_of_a_newer_version_is_refused_with_both_versions() {
     let (_folder, path) = folder();
     drop(open(&path));
-    Connection::open(&path).unwrap().pragma_update(None, "user_version", 7).unwrap();
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", KNOWN + 5).unwrap();
     let text = refused(&path).to_string();
-    assert!(text.contains("version is 7") && text.contains("up to 2") && text.contains("newer"), "{text}");
-    Connection::open(&path).unwrap().pragma_update(None, "user_version", 2).unwrap();
+    assert!(
+        text.contains(&format!("version is {}", KNOWN + 5))
+            && text.contains(&format!("up to {KNOWN};"))
+            && text.contains("newer"),
+        "{text}"
+    );
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", KNOWN).unwrap();
     open(&path);
 }
 
@@ -87,7 +93,7 @@ fn a_database_of_the_first_version_becomes_one_of_this_version() {
 fn an_empty_database_of_a_newer_version_is_refused_too() {
     let (_folder, path) = folder();
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
-    assert!(matches!(refused(&path), StoreError::NewerVersion { found: 99, known: 2, .. }));
+    assert!(matches!(refused(&path), StoreError::NewerVersion { found: 99, known: KNOWN, .. }));
 }
 
 #[test]

@@ -7,17 +7,51 @@ use mynah_model::names::{ReleaseId, ScriptName};
 use mynah_model::refusal::{Code, Refusal};
 use mynah_model::script::ScriptInfo;
 use sha2::{Digest, Sha256};
-use wasmparser::{ComponentTypeRef, Encoding, Parser, Payload, TypeBounds};
 use wasmtime::component::Component;
 
+use crate::anatomy::Anatomy;
 use crate::engine::Engine;
-use crate::fault::{Fault, chain, cut};
+use crate::fault::{Fault, chain};
 use crate::imports::{self, ImportGrants, mismatch};
 use crate::limits::Limits;
 use crate::release::Release;
 use crate::sandbox::Sandbox;
 use crate::trusted::Checked;
 use crate::wire_info::script_info;
+
+/// Looks at a component without compiling it: its size, its format, its imports, and how far it unfolds. The names of what
+/// it imports, in its own order.
+///
+/// Takes milliseconds for a megabyte, whatever the bytes are.
+///
+/// # Errors
+/// `limit.size`, `component.invalid`, `import.refused`, `import.not-granted`, `import.unknown`, `contract.mismatch`,
+/// `limit.instances`.
+pub fn inspect(
+    name: &ScriptName,
+    bytes: &[u8],
+    grants: &ImportGrants,
+    limits: &Limits,
+) -> Result<Vec<String>, Refusal> {
+    if bytes.len() > limits.component {
+        return Err(Refusal::new(
+            Code::LimitSize,
+            format!("the component has {} bytes; it may have {}", bytes.len(), limits.component),
+        ));
+    }
+    let anatomy = Anatomy::read(bytes)?;
+    imports::check(name, &anatomy.imports, grants)?;
+    if anatomy.instances > limits.components {
+        return Err(Refusal::new(
+            Code::LimitInstances,
+            format!(
+                "the component has {} instances of components and within instances; it may have {}",
+                anatomy.instances, limits.components
+            ),
+        ));
+    }
+    Ok(anatomy.imports)
+}
 
 impl Engine {
     /// Makes a release of a component: looks at its size, its format and its imports, compiles it (or takes
@@ -35,14 +69,7 @@ impl Engine {
         grants: &ImportGrants,
         limits: &Limits,
     ) -> Result<Arc<Release>, Refusal> {
-        if bytes.len() > limits.component {
-            return Err(Refusal::new(
-                Code::LimitSize,
-                format!("the component has {} bytes; it may have {}", bytes.len(), limits.component),
-            ));
-        }
-        let imports = read_imports(bytes)?;
-        imports::check(name, &imports, grants)?;
+        let imports = inspect(name, bytes, grants, limits)?;
         let id = ReleaseId(Sha256::digest(bytes).into());
         let component = self.compile(&id, bytes)?;
         check_resources(&component, limits)?;
@@ -111,47 +138,6 @@ impl Engine {
 fn failed(when: &str, fault: &Fault) -> Refusal {
     let backtrace = fault.backtrace.as_ref().map(|trace| format!("\n{trace}")).unwrap_or_default();
     Refusal::new(Code::DescribeFailed, format!("{when}: {}: {}{backtrace}", fault.code, fault.text))
-}
-
-/// What the component imports, in its own order. Also finds what is not a component, or not all of one.
-fn read_imports(bytes: &[u8]) -> Result<Vec<String>, Refusal> {
-    let invalid = |text: String| Refusal::new(Code::ComponentInvalid, text);
-    if !bytes.starts_with(b"\0asm") {
-        let text = if bytes.is_empty() { "the file is empty" } else { "the file is not WebAssembly" };
-        return Err(invalid(text.to_owned()));
-    }
-    let mut imports = Vec::new();
-    let mut depth = 0_u32;
-    for payload in Parser::new(0).parse_all(bytes) {
-        let payload = payload.map_err(|error| {
-            let at = error.offset();
-            invalid(if error.message().contains("unexpected end") {
-                format!("the component ends at byte {at}, before it is complete")
-            } else {
-                format!("the component is damaged at byte {at}: {}", cut(error.message().to_owned(), 200))
-            })
-        })?;
-        match payload {
-            Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => {
-                return Err(invalid("the file is a plain WebAssembly module, not a component".to_owned())
-                    .hint("build it for wasm32-wasip2, or with `mynah build`"));
-            }
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
-            Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::ComponentImportSection(section) if depth == 0 => {
-                for import in section {
-                    let import =
-                        import.map_err(|error| invalid(format!("the component's imports: {error}")))?;
-                    // A type that the world names (`event`) stands among the imports and asks for nothing.
-                    if !matches!(import.ty, ComponentTypeRef::Type(TypeBounds::Eq(_))) {
-                        imports.push(import.name.name.to_owned());
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(imports)
 }
 
 /// Which limit the pool of instances found broken before it took the component, if that is why it did not.

@@ -1,12 +1,12 @@
 //! Why a call failed: wasmtime's errors and the engine's own, as one stable code, a text and a backtrace.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use mynah_model::refusal::Code;
 use serde::Serialize;
-use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
+use wasmtime::{FrameInfo, PoolConcurrencyLimitError, Trap, WasmBacktrace};
 
-use crate::limits::{BACKTRACE_FRAMES, FAULT_TEXT};
+use crate::limits::{BACKTRACE_FRAMES, FAULT_TEXT, FRAME_NAME};
 use crate::script_log::ScriptLog;
 
 /// Why a script has no answer for an event. Nothing that the call did takes effect.
@@ -111,11 +111,19 @@ fn recursed(error: &wasmtime::Error) -> bool {
             .any(|one| frames.iter().filter(|other| *other == one).count() >= BACKTRACE_FRAMES / 4)
 }
 
+/// The causes of an error, without the backtrace that wasmtime puts among them. To write that one down is to take apart the
+/// names of functions, which the script chose: C++ names of a hundred bytes unfold into terabytes.
+fn causes(error: &wasmtime::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+    // The backtrace is the first field of the cause that holds it, so that both are at one address.
+    let backtrace = error.downcast_ref::<WasmBacktrace>().map(|it| std::ptr::from_ref(it).cast::<()>());
+    error.chain().filter(move |cause| Some(std::ptr::from_ref(*cause).cast::<()>()) != backtrace)
+}
+
 /// A guest's stack grows down from the start of its memory, so that running past it wraps around to the end
 /// of the 4 GiB that a 32-bit address can name (or, with an offset, just past it).
 fn past_the_end(error: &wasmtime::Error) -> bool {
     const NEAR: u64 = (4 << 30) - (16 << 20);
-    error.chain().any(|cause| {
+    causes(error).any(|cause| {
         let text = cause.to_string();
         text.strip_prefix("memory fault at wasm address 0x")
             .and_then(|rest| rest.split_whitespace().next())
@@ -129,12 +137,12 @@ fn trap_text(trap: Trap) -> String {
     text.strip_prefix("wasm trap: ").unwrap_or(&text).to_owned()
 }
 
-/// All causes in one line, without the backtrace that wasmtime puts among them.
+/// All causes in one line.
 pub(crate) fn chain(error: &wasmtime::Error) -> String {
     let mut parts: Vec<String> = Vec::new();
-    for cause in error.chain() {
+    for cause in causes(error) {
         let text = cause.to_string();
-        if !text.starts_with("error while executing at wasm backtrace") && parts.last() != Some(&text) {
+        if parts.last() != Some(&text) {
             parts.push(text);
         }
     }
@@ -142,15 +150,46 @@ pub(crate) fn chain(error: &wasmtime::Error) -> String {
 }
 
 fn render(backtrace: &WasmBacktrace) -> String {
-    backtrace
-        .to_string()
-        .lines()
-        .filter(|line| !line.starts_with("error while executing"))
-        .map(str::trim)
-        .take(BACKTRACE_FRAMES)
-        .map(|line| cut(line.to_owned(), 200))
-        .collect::<Vec<_>>()
-        .join("\n")
+    let frame = |(number, frame): (usize, &FrameInfo)| {
+        let at = frame.module_offset().unwrap_or_default();
+        let module = short(frame.module().name().unwrap_or("<unknown>"));
+        match frame.func_name() {
+            Some(name) => format!("{number}: {at:#x} - {module}!{}", readable(name)),
+            None => format!("{number}: {at:#x} - {module}!<wasm function {}>", frame.func_index()),
+        }
+    };
+    backtrace.frames().iter().take(BACKTRACE_FRAMES).enumerate().map(frame).collect::<Vec<_>>().join("\n")
+}
+
+/// A function's name as its source has it. Rust's are taken apart; others stand as they are.
+fn readable(name: &str) -> String {
+    let mut text = Bounded { text: String::new(), left: FRAME_NAME };
+    match rustc_demangle::try_demangle(short(name)) {
+        // An error is the end of the room.
+        Ok(name) => drop(write!(text, "{name:#}")),
+        Err(_) => drop(text.write_str(name)),
+    }
+    text.text
+}
+
+/// The first part of a name that a script chose.
+fn short(name: &str) -> &str {
+    name.get(..name.floor_char_boundary(FRAME_NAME)).unwrap_or_default()
+}
+
+/// A text that ends where its room does, however long it would become.
+struct Bounded {
+    text: String,
+    left: usize,
+}
+
+impl Write for Bounded {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        let fits = piece.get(..piece.floor_char_boundary(self.left)).unwrap_or_default();
+        self.text.push_str(fits);
+        self.left -= fits.len();
+        if fits.len() == piece.len() { Ok(()) } else { Err(fmt::Error) }
+    }
 }
 
 /// The text, at most so many bytes of it.

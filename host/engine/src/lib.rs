@@ -15,7 +15,7 @@
 //! # Layout
 //! - [`limits`]: every number that bounds something
 //! - `engine`, `allocation`, `ticker`, `slots`: what scripts share: wasmtime, its pool, the hand of the clock
-//! - `admission`, `imports`, `release`, `cache`, `trusted`: from bytes to a release
+//! - `admission`, `anatomy`, `imports`, `release`, `cache`, `trusted`: from bytes to a release
 //! - `script`, `rules`, `settings`, `settings_schema`, `patterns`, `folding`: what is called when, and what the operator set
 //! - `call`, `warm`, `sandbox`, `stopwatch`, `randomness`, `script_log`, `fault`: one call and its bounds
 //! - `bindings`, `wire_event`, `wire_answer`, `wire_info`: the contract's types, to and from the model's
@@ -24,6 +24,7 @@
 
 mod admission;
 mod allocation;
+mod anatomy;
 mod bindings;
 mod cache;
 mod call;
@@ -56,6 +57,7 @@ mod wire_answer;
 mod wire_event;
 mod wire_info;
 
+pub use admission::inspect;
 pub use allocation::Allocation;
 pub use call::CallReport;
 pub use engine::{Engine, EngineConfig, EngineError};

@@ -28,6 +28,10 @@ pub struct Limits {
     pub table_elements: usize,
     /// How many core instances. 128: Python is linked from some thirty modules with a shim for each.
     pub instances: usize,
+    /// How many instances of components, and instances within instances, a component may speak of, at all depths together.
+    /// 12: what is composed of others has two or three. Each may hold several of another, so that forty in a row would
+    /// become a million million; of 12 there come 81 at most.
+    pub components: usize,
     /// Handles that are alive at once. 1,000: a script needs its output streams.
     pub handles: usize,
     /// Bytes of a component. 40 MiB: a Python component has 18 to 30.
@@ -61,6 +65,7 @@ impl Default for Limits {
             tables: 8,
             table_elements: 100_000,
             instances: 128,
+            components: 12,
             handles: 1_000,
             component: 40 * MIB,
             actions: 64,
@@ -107,6 +112,19 @@ pub const SCARCE_MEMORY_BYTES: u64 = 64 << 20;
 
 /// Frames in a backtrace. 20: the panic machinery takes five.
 pub const BACKTRACE_FRAMES: usize = 20;
+
+/// How deep components, modules and types of instances may stand within each other. 16: tools write two or three levels; at
+/// some hundred the parser runs out of stack, which nothing survives.
+pub const NESTING: usize = 16;
+
+/// Bytes of the name of an import. 200: `wasi:clocks/monotonic-clock@0.2.6` has 34.
+pub const IMPORT_NAME: usize = 200;
+
+/// How many things a component may import. 200: Python imports some thirty.
+pub const IMPORTS: usize = 200;
+
+/// Bytes of a function's name in a backtrace. 200: a line or two.
+pub const FRAME_NAME: usize = 200;
 
 /// Bytes of the text of a fault. 2 KiB: a sentence, or a panic message of some lines.
 pub const FAULT_TEXT: usize = 2 * KIB;

@@ -11,6 +11,8 @@ mod admission;
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod bombs;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod guest;

@@ -1,0 +1,149 @@
+//! Few bytes that unfold into many: each is bounded by what it would become, not by its own size.
+
+use std::fmt::Write;
+
+use mynah_model::refusal::Code;
+
+use crate::guest::Guest;
+use crate::world::{admit, call, message, script};
+
+/// A component in which each of so many levels makes two instances of the level below.
+fn doubling(levels: usize) -> Vec<u8> {
+    let mut text =
+        String::from("(component (component $c0 (core module $m) (core instance (instantiate $m)))");
+    for level in 1..=levels {
+        let below = level - 1;
+        write!(
+            text,
+            "(component $c{level} (alias outer 1 $c{below} (component $below))
+                (instance (instantiate $below)) (instance (instantiate $below)))"
+        )
+        .unwrap();
+    }
+    write!(text, "(instance (instantiate $c{levels})))").unwrap();
+    wat::parse_str(text).unwrap()
+}
+
+#[test]
+fn components_within_components_are_counted_before_they_unfold() {
+    // Were it unfolded, this would take the memory and the time of 2^60 instances.
+    let refusal = admit(&doubling(60)).unwrap_err();
+    assert_eq!(
+        refusal.to_string(),
+        "limit.instances: the component has 121 instances of components and within instances; it may have 12"
+    );
+    // A few are let through, to be told what else is missing.
+    assert_eq!(admit(&doubling(3)).unwrap_err().code, Code::ContractMismatch);
+}
+
+/// A C++ name for `f(X<int, int>, X<X<int, int>, X<int, int>>, ...)`: each level is twice as long as the one before.
+fn unfolding_name(levels: usize) -> String {
+    let mut name = String::from("_Z1f1XIiiE");
+    for level in 0..levels {
+        let before = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ".chars().nth(level).unwrap();
+        write!(name, "S_IS{before}_S{before}_E").unwrap();
+    }
+    name
+}
+
+#[test]
+fn a_function_whose_name_unfolds_without_end_costs_no_more_than_another() {
+    let guest = Guest::new()
+        .item(&format!("(func $x (@name \"{}\") unreachable)", unfolding_name(36)))
+        .handle("(call $x) i32.const 64");
+    let fault = call(&script(&guest.build()), &message("hello")).result.unwrap_err();
+    assert_eq!(
+        (fault.code, fault.text.as_str()),
+        (Code::ScriptTrap, "wasm `unreachable` instruction executed")
+    );
+    let backtrace = fault.backtrace.unwrap();
+    assert!(backtrace.contains("_Z1f1XIiiES_IS0_S0_E"), "as it stands: {backtrace}");
+}
+
+#[test]
+fn names_in_a_backtrace_are_cut() {
+    let guest = Guest::new()
+        .item(&format!("(func $x (@name \"{}\") unreachable)", "蛇".repeat(30_000)))
+        .handle("(call $x) i32.const 64");
+    let fault = call(&script(&guest.build()), &message("hello")).result.unwrap_err();
+    let backtrace = fault.backtrace.unwrap();
+    assert!(backtrace.contains("蛇蛇") && backtrace.len() < 1_000, "{}", backtrace.len());
+}
+
+#[test]
+fn imports_are_bounded_in_number_and_length() {
+    let long = format!("(component (import \"a:{}/c\" (instance)))", "b".repeat(90_000));
+    let many: String = (0..1_000).map(|it| format!("(import \"a:b/c{it}\" (instance))")).collect();
+    for (text, says) in
+        [(long, "has 90004 bytes; it may have 200"), (format!("(component {many})"), "more than 200")]
+    {
+        let refusal = admit(&wat::parse_str(text).unwrap()).unwrap_err();
+        assert_eq!(refusal.code, Code::ComponentInvalid);
+        assert!(refusal.text.contains(says) && refusal.text.len() < 300, "{refusal}");
+    }
+}
+
+/// A section of a component or module.
+fn section(id: u8, content: &[u8]) -> Vec<u8> {
+    let mut len = content.len();
+    let mut bytes = vec![id];
+    while len > 0x7f {
+        bytes.push((len & 0x7f) as u8 | 0x80);
+        len >>= 7;
+    }
+    bytes.push(len as u8);
+    bytes.extend_from_slice(content);
+    bytes
+}
+
+const HEADER: &[u8] = b"\0asm\x0d\0\x01\0";
+
+#[test]
+fn types_within_types_end_before_the_stack_of_whoever_reads_them() {
+    for levels in [17, 1_000, 1_000_000] {
+        for lead in [0x41, 0x42] {
+            let types = [[1].as_slice(), &[lead, 1, 1].repeat(levels), &[lead, 0]].concat();
+            let refusal = admit(&[HEADER, &section(7, &types)].concat()).unwrap_err();
+            assert_eq!(refusal.code, Code::ComponentInvalid);
+            assert!(refusal.text.contains("more than 16 deep"), "{refusal}");
+        }
+    }
+}
+
+#[test]
+fn components_within_components_end_at_a_depth() {
+    let mut bytes = HEADER.to_vec();
+    for _ in 0..5_000 {
+        bytes = [HEADER, &section(4, &bytes)].concat();
+    }
+    let refusal = admit(&bytes).unwrap_err();
+    assert!(refusal.text.contains("more than 16 deep"), "{refusal}");
+}
+
+#[test]
+fn instances_of_instances_are_counted_before_they_unfold() {
+    let mut text = String::from("(component (instance $i0)");
+    for level in 1..40 {
+        let below = level - 1;
+        write!(
+            text,
+            "(instance $i{level} (export \"a\" (instance $i{below})) (export \"b\" (instance $i{below})))"
+        )
+        .unwrap();
+    }
+    text.push_str("(export \"x\" (instance $i39)))");
+    let refusal = admit(&wat::parse_str(text).unwrap()).unwrap_err();
+    assert_eq!(refusal.code, Code::LimitInstances, "{refusal}");
+    let types: String = (1..40)
+        .map(|level| {
+            let below = level - 1;
+            format!(
+                "(type $t{level} (instance (alias outer 1 $t{below} (type $b)) (export \"a\" (instance (type $b)))
+                    (export \"b\" (instance (type $b)))))"
+            )
+        })
+        .collect();
+    let text = format!("(component (type $t0 (instance)) {types} (import \"a:b/c\" (instance (type $t39))))");
+    let refusal = admit(&wat::parse_str(text).unwrap()).unwrap_err();
+    assert_eq!(refusal.code, Code::ImportUnknown, "{refusal}");
+}

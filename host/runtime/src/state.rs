@@ -2,6 +2,7 @@
 //! committed, over that what the event itself has written so far.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,16 +52,32 @@ pub(crate) struct Turns {
 pub(crate) struct CallState {
     writes: BTreeMap<(KvScope, String), Option<KvValue>>,
     shared_reads: Vec<SharedRead>,
+    /// The key of the call's digests: nobody can look for two values that have the same.
+    digests: RandomState,
 }
 
+/// What was asked for, and a digest of what was found: a script can read the same large value as often as it has time, and
+/// what is kept of that must stay small.
 enum SharedRead {
-    Key(String, Option<KvValue>),
-    List { prefix: String, after: Option<String>, limit: u32, found: Vec<(String, KvValue)> },
+    Key { key: String, digest: u64 },
+    List { prefix: String, after: Option<String>, limit: u32, digest: u64 },
 }
 
 impl CallState {
     pub(crate) fn touches_shared(&self) -> bool {
         !self.shared_reads.is_empty() || self.writes.keys().any(|(scope, _)| *scope == KvScope::Shared)
+    }
+
+    fn digest_of_value(&self, value: Option<&KvValue>) -> u64 {
+        self.digests.hash_one(value.map(|value| (&value.value, value.expires_at)))
+    }
+
+    fn digest_of_list(&self, found: &[(String, KvValue)]) -> u64 {
+        let mut hasher = self.digests.build_hasher();
+        for (key, value) in found {
+            (key, &value.value, value.expires_at).hash(&mut hasher);
+        }
+        hasher.finish()
     }
 }
 
@@ -110,7 +127,8 @@ impl HostServices for StateView {
         }
         let value = self.uncommitted.get(&self.namespace(scope), key, &self.reader)?;
         if scope == KvScope::Shared {
-            call.shared_reads.push(SharedRead::Key(place.1, value.clone()));
+            let digest = call.digest_of_value(value.as_ref());
+            call.shared_reads.push(SharedRead::Key { key: place.1, digest });
         }
         Ok(value)
     }
@@ -138,12 +156,9 @@ impl HostServices for StateView {
             scope,
         )?;
         if scope == KvScope::Shared {
-            call.shared_reads.push(SharedRead::List {
-                prefix: prefix.to_owned(),
-                after: after.map(str::to_owned),
-                limit,
-                found: found.clone(),
-            });
+            let (prefix, after) = (prefix.to_owned(), after.map(str::to_owned));
+            let digest = call.digest_of_list(&found);
+            call.shared_reads.push(SharedRead::List { prefix, after, limit, digest });
         }
         Ok(found)
     }
@@ -233,11 +248,13 @@ impl Uncommitted {
         let namespace = Namespace { script: script.clone(), scope: SHARED_SCOPE.into() };
         for read in &call.shared_reads {
             let same = match read {
-                SharedRead::Key(key, seen) => self.get(&namespace, key, reader)? == *seen,
-                SharedRead::List { prefix, after, limit, found } => {
-                    let none = BTreeMap::new();
-                    let after = after.as_deref();
-                    self.list(&namespace, prefix, after, *limit, reader, &none, KvScope::Shared)? == *found
+                SharedRead::Key { key, digest } => {
+                    call.digest_of_value(self.get(&namespace, key, reader)?.as_ref()) == *digest
+                }
+                SharedRead::List { prefix, after, limit, digest } => {
+                    let (none, after) = (BTreeMap::new(), after.as_deref());
+                    let now = self.list(&namespace, prefix, after, *limit, reader, &none, KvScope::Shared)?;
+                    call.digest_of_list(&now) == *digest
                 }
             };
             if !same {
@@ -322,5 +339,35 @@ mod tests {
         uncommitted.stage(&view.script, &address, written, 1);
         assert_eq!(list(&mut view, Some("a")), ["p1", "p2"]);
         assert_eq!(list(&mut view, Some("p1")), ["p2"]);
+    }
+
+    #[test]
+    fn a_read_of_shared_state_holds_until_its_value_or_its_list_changes() {
+        let (store, _) = mynah_store::Store::open_in_memory().unwrap();
+        let reader: SharedReader = Arc::new(Mutex::new(store.reader().unwrap()));
+        let (script, address) =
+            ("a".parse::<ScriptName>().unwrap(), "sim/group/1".parse::<Address>().unwrap());
+        let uncommitted = Arc::new(Uncommitted::default());
+        let view = || StateView::new(uncommitted.clone(), reader.clone(), script.clone(), &address, None);
+        let write = |key: &str, value: &str, ticket| {
+            let mut view = view();
+            let value = KvValue { value: value.into(), expires_at: None };
+            view.kv_put(KvScope::Shared, key, Some(value)).unwrap();
+            uncommitted.stage(&script, &address, std::mem::take(&mut *view.call().lock()), ticket);
+        };
+        let holds =
+            |view: &StateView| uncommitted.still_holds(&script, &view.call().lock(), &reader).unwrap();
+        write("k1", "one", 1);
+        let (mut one, mut list, mut absent) = (view(), view(), view());
+        assert!(one.kv_get(KvScope::Shared, "k1").unwrap().is_some());
+        assert_eq!(list.kv_list(KvScope::Shared, "k", None, 9).unwrap().len(), 1);
+        assert!(absent.kv_get(KvScope::Shared, "k2").unwrap().is_none());
+        write("other", "x", 2);
+        write("k1", "one", 3);
+        assert!(holds(&one) && holds(&list) && holds(&absent), "nothing that was read differs");
+        write("k2", "two", 4);
+        assert!(holds(&one) && !holds(&list) && !holds(&absent));
+        write("k1", "two", 5);
+        assert!(!holds(&one));
     }
 }

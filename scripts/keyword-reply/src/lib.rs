@@ -10,7 +10,7 @@
 //! ]
 //! ```
 //!
-//! The first row that fits answers. Width, case and invisible characters do not matter. In a reply `{name}`
+//! The first row that fits answers. How it is spelled does not matter, see `docs/patterns.md`. In a reply `{name}`
 //! is who spoke, `{mention}` calls them, `{group}` is where, and `{found}` what of the message fitted.
 
 use mynah_sdk::prelude::*;

@@ -1,6 +1,6 @@
 //! Tables of words and regular expressions in the settings, compiled once by the host.
 //!
-//! A table is a list at a path of the settings. Each row has one of `exact`, `contains` or `regex`, and
+//! A table is a list at a path of the settings. Each row has one of `exact`, `contains`, `word` or `regex`, and
 //! whatever else the rule wants to find there; a row that is a plain text is a `contains`:
 //!
 //! ```toml

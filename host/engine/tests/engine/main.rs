@@ -13,6 +13,8 @@ mod answers;
 #[cfg(test)]
 mod bombs;
 #[cfg(test)]
+mod evasion;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod guest;

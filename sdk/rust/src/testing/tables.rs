@@ -1,5 +1,5 @@
-//! Pattern tables, done the simple way: one row after the other. The host compiles them instead, and finds
-//! the same.
+//! Pattern tables, done the simple way: one row after the other. The host compiles them instead, and finds the same and
+//! more: it also folds accents, look-alikes, traditional characters and what stands between letters.
 
 use regex::RegexBuilder;
 use serde_json::{Map, Value};
@@ -27,21 +27,25 @@ enum Way {
     /// The whole text, but for spaces around it.
     Exact(String),
     Contains(String),
+    /// By itself, and not as a part of another word.
+    Word(String),
     Regex(String),
 }
 
 /// A row's way, and its pattern as written.
 fn read(row: &Value) -> Result<(Way, String), String> {
-    let wrong = || "a row is a text, or a table with one of `exact`, `contains` or `regex`".to_owned();
+    let wrong =
+        || "a row is a text, or a table with one of `exact`, `contains`, `word` or `regex`".to_owned();
     if let Some(word) = row.as_str() {
         return Ok((Way::Contains(fold(word)), word.to_owned()));
     }
     let row = row.as_object().ok_or_else(wrong)?;
     let text = |key| row.get(key).and_then(Value::as_str);
-    match (text("exact"), text("contains"), text("regex")) {
-        (Some(word), None, None) => Ok((Way::Exact(fold(word).trim().into()), word.into())),
-        (None, Some(word), None) => Ok((Way::Contains(fold(word)), word.into())),
-        (None, None, Some(regex)) => Ok((Way::Regex(regex.into()), regex.into())),
+    match (text("exact"), text("contains"), text("word"), text("regex")) {
+        (Some(word), None, None, None) => Ok((Way::Exact(fold(word).trim().into()), word.into())),
+        (None, Some(word), None, None) => Ok((Way::Contains(fold(word)), word.into())),
+        (None, None, Some(word), None) => Ok((Way::Word(fold(word)), word.into())),
+        (None, None, None, Some(regex)) => Ok((Way::Regex(regex.into()), regex.into())),
         _ => Err(wrong()),
     }
 }
@@ -53,7 +57,7 @@ fn rest_of(row: &Value) -> Value {
     }
     let rest = row.as_object().into_iter().flatten();
     let rest: Map<_, _> = rest
-        .filter(|(key, _)| !matches!(key.as_str(), "exact" | "contains" | "regex"))
+        .filter(|(key, _)| !matches!(key.as_str(), "exact" | "contains" | "word" | "regex" | "fold"))
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
     if rest.is_empty() { Value::Null } else { Value::Object(rest) }
@@ -87,6 +91,11 @@ impl Folded {
                 (self.text.trim() == word).then_some(start..start + word.len())
             }
             Way::Contains(word) => self.text.find(word).map(|start| start..start + word.len()),
+            Way::Word(word) => {
+                let places = self.text.match_indices(word.as_str());
+                let mut ranges = places.map(|(start, word)| start..start + word.len());
+                ranges.find(|range| self.stands_alone(range))
+            }
             Way::Regex(regex) => {
                 let regex = RegexBuilder::new(regex).case_insensitive(true).build();
                 regex.map_err(|error| error.to_string())?.find(&self.text).map(|found| found.range())
@@ -97,6 +106,16 @@ impl Folded {
             let last = self.places.get(range.clone()).and_then(|places| places.last());
             (start, last.map_or(start, |place| place.1))
         }))
+    }
+}
+
+impl Folded {
+    /// Whether no letter or digit stands right before or behind it. Chinese has no spaces, so there it may.
+    fn stands_alone(&self, range: &std::ops::Range<usize>) -> bool {
+        let of_word = |c: &char| c.is_alphanumeric() && !('\u{3040}'..='\u{9fff}').contains(c);
+        let before = self.text.get(..range.start).and_then(|text| text.chars().next_back());
+        let after = self.text.get(range.end..).and_then(|text| text.chars().next());
+        before.filter(of_word).is_none() && after.filter(of_word).is_none()
     }
 }
 
@@ -146,6 +165,14 @@ mod tests {
         let table = json!([{ "exact": "Hi" }]);
         assert_eq!(find(&table, "  hi ").unwrap().len(), 1);
         assert!(find(&table, "hi there").unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_word_is_no_part_of_another() {
+        let table = json!([{ "word": "ass", "fold": "plain", "why": 1 }]);
+        assert!(find(&table, "in class, assess").unwrap().is_empty());
+        let found = find(&table, "class, 是ASS吗").unwrap();
+        assert_eq!((found.len(), found.first().unwrap().value.as_str()), (1, "{\"why\":1}"));
     }
 
     #[test]

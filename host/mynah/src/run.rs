@@ -10,7 +10,7 @@ use mynah_api::{ApiSettings, Keys, Listening, Reporters, Server, Tls, WebhookSec
 use mynah_engine::{Engine, EngineConfig};
 use mynah_model::clock::{Clock, SystemClock};
 use mynah_model::roster::Roster;
-use mynah_networks::onebot::{OneBot, OneBotConfig, Token};
+use mynah_networks::onebot::{OneBot, OneBotConfig, Token, Trust};
 use mynah_networks::sim::{Sim, SimConfig, builtin};
 use mynah_networks::{Network, roster_file};
 use mynah_runtime::host::default_workers;
@@ -294,10 +294,18 @@ fn set_up(
             let whose = format!("OneBot for account `{}`", account.name);
             let open = |source: &SecretSource| source.open(&whose, Token::new);
             let token = onebot.token.as_ref().map(open).transpose()?.unwrap_or_default();
+            let trust = match &onebot.certificate {
+                Some(path) => Trust::load(path).map_err(|error| {
+                    let failure = Failure { exit: Exit::Usage, error: error.into(), hint: None };
+                    failure.hint("`certificate` is what the implementation shows, or the authority's it was issued by, as PEM")
+                })?,
+                None => Trust::default(),
+            };
             let config = OneBotConfig {
                 account: account.name.clone(),
                 way: onebot.way.clone(),
                 token,
+                trust,
                 pace: onebot.pace,
             };
             let network = OneBot::new(config, clock);

@@ -1,6 +1,6 @@
 //! The keys of an account on OneBot: who dials whom, what whoever dials has to show, how fast the account acts.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mynah_networks::onebot::{HttpUrl, Pace, SocketUrl, Token, Way};
@@ -11,7 +11,7 @@ use super::secret::SecretSource;
 use super::section::{Section, Value};
 
 /// The keys of accounts on OneBot alone.
-pub(super) const KEYS: [&str; 4] = ["url", "listen", "access_token", "pace"];
+pub(super) const KEYS: [&str; 6] = ["url", "sockets", "listen", "access_token", "certificate", "pace"];
 
 /// What the host itself serves: an account listens nowhere below.
 const TAKEN: [&str; 5] = ["/openqq", "/openwx", "/api", "/healthz", "/readyz"];
@@ -25,6 +25,8 @@ pub struct OneBotAccount {
     pub listen: Option<String>,
     /// Where what whoever dials has to show is; `None`: nothing.
     pub token: Option<SecretSource>,
+    /// Certificates that count for this account beside those that the machine trusts: a PEM file.
+    pub certificate: Option<PathBuf>,
     /// How fast the account acts.
     pub pace: Pace,
 }
@@ -32,11 +34,19 @@ pub struct OneBotAccount {
 /// Reads the keys of an account on OneBot.
 pub(super) fn read(section: &mut Section<'_>, folder: &Path) -> Result<OneBotAccount, Problem> {
     let url = section.read("url", |value| read_url(&value))?;
+    let sockets = section.read("sockets", |value| value.integer(1..=2_u8))?;
     let listen = section.read("listen", |value| read_path(&value))?;
     let token = section.read("access_token", |value| SecretSource::read(&value, folder, Token::new))?;
     let pace = section.read("pace", |value| read_pace(&value))?.unwrap_or_default();
+    let certificate =
+        section.read("certificate", |value| Ok(folder.join(value.text("the path of a PEM file")?)))?;
+    let secure = url.as_ref().is_some_and(Address::is_secure);
     let way = match (url, &listen) {
+        (Some(Address::Socket(url)), None) if sockets == Some(2) => Way::ForwardPair(url),
         (Some(Address::Socket(url)), None) => Way::Forward(url),
+        _ if sockets.is_some() => {
+            return Err(section.problem("`sockets` is for accounts with `url = \"ws://...\"`"));
+        }
         (Some(Address::Http(url)), Some(_)) => Way::Http(url),
         (None, Some(_)) => Way::Reverse,
         (Some(Address::Socket(_)), Some(_)) => {
@@ -60,12 +70,27 @@ pub(super) fn read(section: &mut Section<'_>, folder: &Path) -> Result<OneBotAcc
             .problem("`access_token` is missing: whoever reached `listen` could speak as the network")
             .hint("write a long random one here and in the implementation"));
     }
-    Ok(OneBotAccount { way, listen, token, pace })
+    if certificate.is_some() && !secure {
+        return Err(
+            section.problem("`certificate` is for accounts with `url = \"wss://...\"` or `\"https://...\"`")
+        );
+    }
+    Ok(OneBotAccount { way, listen, token, certificate, pace })
 }
 
 enum Address {
     Socket(SocketUrl),
     Http(HttpUrl),
+}
+
+impl Address {
+    fn is_secure(&self) -> bool {
+        let text = match self {
+            Self::Socket(url) => url.to_string(),
+            Self::Http(url) => url.to_string(),
+        };
+        text.starts_with("wss:") || text.starts_with("https:")
+    }
 }
 
 fn read_url(value: &Value<'_>) -> Result<Address, Problem> {
@@ -129,6 +154,10 @@ mod tests {
         assert_eq!((plain.token, plain.pace), (None, Pace::default()));
         let paced = account("url = \"wss://h\"\npace = \"20/min\"");
         assert_eq!(paced.pace, Pace { count: 20, per: Duration::from_secs(60) });
+        let two = account("url = \"wss://h\"\nsockets = 2\ncertificate = \"napcat.pem\"");
+        assert_eq!(two.way, Way::ForwardPair("wss://h".parse().unwrap()));
+        assert_eq!(two.certificate, Some("etc/napcat.pem".into()));
+        assert_eq!(account("url = \"wss://h\"\nsockets = 1").way, Way::Forward("wss://h".parse().unwrap()));
     }
 
     #[test]
@@ -166,6 +195,9 @@ mod tests {
             ("network = \"onebot\"\nurl = \"ws://h\"\nacces_token = \"x\"", "did you mean `access_token`?"),
             ("network = \"onebot\"\nurl = \"ws://h\"\naccess_token = {}", "{ file = \"PATH\" }"),
             ("network = \"onebot\"\nurl = \"ws://h\"\nseed = 7", "`seed` is for accounts on network `sim`"),
+            ("network = \"onebot\"\nurl = \"ws://h\"\nsockets = 3", "`sockets`"),
+            ("network = \"onebot\"\nlisten = \"/ws\"\naccess_token = \"x\"\nsockets = 2", "`sockets` is for"),
+            ("network = \"onebot\"\nurl = \"ws://h\"\ncertificate = \"c.pem\"", "`certificate` is for"),
             ("url = \"ws://h\"", "`url` is for accounts on network `onebot`"),
             ("network = \"onebt\"", "did you mean `onebot`?"),
         ] {

@@ -2,9 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 
-use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, HeaderValue, USER_AGENT};
@@ -16,6 +14,7 @@ use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_asyn
 use super::back_off::Lost;
 use super::limits;
 use super::token::Token;
+use super::trust::Trust;
 
 /// A connection that we dialled.
 pub(super) type Dialled = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -52,6 +51,18 @@ impl FromStr for SocketUrl {
     }
 }
 
+impl SocketUrl {
+    /// The address of something below this one: what it has of a query stays.
+    pub(super) fn below(&self, name: &str) -> Self {
+        let path = self.0.path().trim_end_matches('/');
+        let query = self.0.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let mut parts = self.0.clone().into_parts();
+        // What was an address stays one with a word of ours behind its path.
+        parts.path_and_query = format!("{path}/{name}{query}").parse().ok().or(parts.path_and_query);
+        Self(Uri::from_parts(parts).unwrap_or_else(|_| self.0.clone()))
+    }
+}
+
 impl fmt::Display for SocketUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -66,10 +77,10 @@ pub(super) fn socket_config() -> WebSocketConfig {
 }
 
 /// Dials once.
-pub(super) async fn dial(url: &SocketUrl, token: &Token) -> Result<Dialled, Lost> {
+pub(super) async fn dial(url: &SocketUrl, token: &Token, trust: &Trust) -> Result<Dialled, Lost> {
     let request = request(url, token).map_err(|error| Lost::Cut(error.to_string()))?;
     let connector = match url.0.scheme_str() {
-        Some("wss") => Connector::Rustls(tls()?),
+        Some("wss") => Connector::Rustls(trust.config()?),
         _ => Connector::Plain,
     };
     let dialling = connect_async_tls_with_config(request, Some(socket_config()), true, Some(connector));
@@ -91,23 +102,6 @@ fn request(url: &SocketUrl, token: &Token) -> Result<Request, Error> {
         headers.insert(AUTHORIZATION, bearer);
     }
     Ok(request)
-}
-
-/// The system's certificates: an operator's own authority is among them.
-pub(super) fn tls() -> Result<Arc<ClientConfig>, Lost> {
-    let mut roots = RootCertStore::empty();
-    let found = rustls_native_certs::load_native_certs();
-    roots.add_parsable_certificates(found.certs);
-    if roots.is_empty() {
-        return Err(Lost::Cut("this machine trusts no certificates: install `ca-certificates`".to_owned()));
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Lost::Cut(error.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
 }
 
 fn why_not(error: Error) -> Lost {
@@ -134,6 +128,17 @@ mod tests {
         }
         for secret in ["ws://user:pass@h:1", "ws://h:1/?access_token=s3cret"] {
             assert_eq!(secret.parse::<SocketUrl>(), Err(SocketUrlError::Secret), "{secret}");
+        }
+    }
+
+    #[test]
+    fn an_address_has_others_below_it() {
+        for (url, below) in [
+            ("ws://h:1", "ws://h:1/api"),
+            ("ws://h:1/", "ws://h:1/api"),
+            ("wss://h/onebot/?a=b", "wss://h/onebot/api?a=b"),
+        ] {
+            assert_eq!(url.parse::<SocketUrl>().unwrap().below("api").to_string(), below);
         }
     }
 

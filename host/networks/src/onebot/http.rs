@@ -17,11 +17,11 @@ use tokio_tungstenite::tungstenite::http::{HeaderMap, StatusCode as PostStatus};
 
 use super::answers::{Answer, Answers};
 use super::back_off::Lost;
-use super::dial::tls;
 use super::door::Refused;
 use super::frame::Turn;
-use super::session::{Outgoing, Request};
+use super::socket::{Outgoing, Request};
 use super::token::Token;
+use super::trust::Trust;
 use super::{frame, limits};
 
 const SIGNATURE: HeaderName = HeaderName::from_static("x-signature");
@@ -136,7 +136,7 @@ pub(super) struct Caller {
 
 impl Caller {
     /// Somebody who calls; no proxy and no redirect, which would show the token to others.
-    pub(super) fn new(url: HttpUrl, token: Token) -> Result<Self, Lost> {
+    pub(super) fn new(url: HttpUrl, token: Token, trust: &Trust) -> Result<Self, Lost> {
         crate::crypto::install();
         let mut builder = Client::builder()
             .no_proxy()
@@ -144,7 +144,7 @@ impl Caller {
             .connect_timeout(limits::CONNECT)
             .timeout(limits::LIST);
         if url.0.scheme() == "https" {
-            builder = builder.tls_backend_preconfigured(tls()?.as_ref().clone());
+            builder = builder.tls_backend_preconfigured(trust.config()?.as_ref().clone());
         }
         let client = builder.build().map_err(|error| Lost::Cut(error.to_string()))?;
         Ok(Self { url, token, client })
@@ -169,15 +169,15 @@ impl Caller {
     }
 
     async fn call(&self, request: Request, answers: &Arc<Answers>) -> Result<(), Lost> {
-        let (echo, lost) = (request.echo.clone(), |error: reqwest::Error| error.without_url().to_string());
+        let echo = request.echo.clone();
         let answer = match self.ask(request).await {
             Ok((status, text)) => read_answer(status, &text),
             Err(error) if error.is_connect() => {
-                let why = lost(error);
+                let why = why_not(error);
                 answers.resolve(&echo, Answer::NotAsked(why.clone()));
                 return Err(Lost::Cut(why));
             }
-            Err(error) => Answer::Unsure(lost(error)),
+            Err(error) => Answer::Unsure(why_not(error)),
         };
         let refused = match &answer {
             Answer::NotAsked(why) => Some(Lost::Refused(why.clone())),
@@ -205,6 +205,20 @@ impl Caller {
         }
         Ok((status, String::from_utf8_lossy(&body).into_owned()))
     }
+}
+
+/// Why a call came to nothing, down to the cause: what reqwest says by itself is that it did.
+fn why_not(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut causes = vec![error.to_string()];
+    let mut source = std::error::Error::source(&error);
+    while let Some(cause) = source {
+        causes.push(cause.to_string());
+        source = cause.source();
+    }
+    // Some say what caused them, too.
+    causes.dedup();
+    causes.join(": ")
 }
 
 fn read_answer(status: StatusCode, text: &str) -> Answer {

@@ -2,6 +2,7 @@
 // Always so in this folder; said for clippy, which relaxes its rules only where it is.
 #![cfg(test)]
 
+mod certificates;
 mod contacts;
 mod history;
 mod login;
@@ -14,3 +15,4 @@ mod people;
 mod roles;
 mod roster_file;
 mod stage;
+mod tls_front;

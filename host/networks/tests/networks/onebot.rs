@@ -10,7 +10,7 @@ use mynah_model::event::{AccountState, EventBody, EventKind};
 use mynah_model::message::Segment;
 use mynah_model::roster::Role;
 use mynah_networks::onebot::oddity::Oddity;
-use mynah_networks::onebot::{OneBot, OneBotConfig, Pace, Token, Way};
+use mynah_networks::onebot::{OneBot, OneBotConfig, Pace, Token, Trust, Way};
 use mynah_networks::{Happening, Network, NetworkError, Receipt, StopSender};
 use serde_json::json;
 use tokio::task::JoinHandle;
@@ -18,19 +18,24 @@ use tokio::task::JoinHandle;
 use crate::peer::{ANN, BOB, FRED, GROUP, ME, OWNER, Peer, Played, eventually};
 use crate::stage::{Account, Told, act, kinds, send};
 
-struct Qq {
-    onebot: Arc<OneBot>,
-    account: Arc<Account>,
+pub(crate) struct Qq {
+    pub(crate) onebot: Arc<OneBot>,
+    pub(crate) account: Arc<Account>,
     stop: StopSender,
     run: JoinHandle<Result<(), NetworkError>>,
 }
 
 impl Qq {
     fn dial(peer: &Peer, token: Token) -> Self {
+        Self::reach(Way::Forward(peer.url().parse().unwrap()), token, Trust::default())
+    }
+
+    pub(crate) fn reach(way: Way, token: Token, trust: Trust) -> Self {
         let config = OneBotConfig {
             account: "qq".parse().unwrap(),
-            way: Way::Forward(peer.url().parse().unwrap()),
+            way,
             token,
+            trust,
             pace: Pace { count: 1_000, per: Duration::from_secs(1) },
         };
         let onebot = OneBot::new(config, Arc::new(SystemClock));
@@ -61,7 +66,7 @@ impl Qq {
         eventually(&format!("{kind:?}"), of_kind).await
     }
 
-    async fn hear_text(&self, text: &str) -> Happening {
+    pub(crate) async fn hear_text(&self, text: &str) -> Happening {
         let said =
             |happening: &Happening| happening.body.message().is_some_and(|message| message.text == text);
         eventually(text, || self.account.happenings().into_iter().find(said)).await
@@ -76,7 +81,7 @@ impl Qq {
         eventually("the members", owner).await;
     }
 
-    async fn end(self) {
+    pub(crate) async fn end(self) {
         self.stop.stop();
         self.run.await.unwrap().unwrap();
     }
@@ -266,6 +271,39 @@ async fn an_account_that_is_stopped_and_started_again_logs_in_again() {
     let qq = Qq { onebot, account, stop, run };
     eventually("a second login", || (qq.count(EventKind::Login) == 2).then_some(())).await;
     qq.end().await;
+}
+
+#[tokio::test]
+async fn two_sockets_are_one_connection_and_what_comes_on_both_is_heard_once() {
+    for one_for_all in [false, true] {
+        let peer = Peer::start_with(Played::NapCat, Some("s3cret")).await;
+        peer.manner(|manner| manner.one_for_all = one_for_all);
+        let way = Way::ForwardPair(peer.url().parse().unwrap());
+        let qq = Qq::reach(way, Token::new("s3cret").unwrap(), Trust::default());
+        qq.account.wait_for(AccountState::Running).await;
+        assert_eq!(peer.dialled(), 2);
+        peer.emit(json!({
+            "post_type": "notice", "notice_type": "group_ban", "sub_type": "ban", "group_id": GROUP, "operator_id": OWNER,
+            "user_id": ANN, "duration": 60,
+        }));
+        peer.say(GROUP, ANN, "hello");
+        qq.hear_text("hello").await;
+        qq.in_group(send("hi")).await.unwrap();
+        // All that came on either socket before this was read by now.
+        peer.say(GROUP, BOB, "bye");
+        qq.hear_text("bye").await;
+        assert_eq!(
+            (qq.count(EventKind::Muted), qq.count(EventKind::MessageReceived)),
+            (1, 2),
+            "{one_for_all}"
+        );
+        assert_eq!(peer.sent(), ["hi"]);
+        peer.cut();
+        qq.account.wait_for(AccountState::Updating).await;
+        qq.account.wait_for(AccountState::Running).await;
+        assert_eq!(peer.dialled(), 4, "a socket that is lost costs the other one, too");
+        qq.end().await;
+    }
 }
 
 #[tokio::test]

@@ -52,7 +52,7 @@ pub(crate) const BOB: i64 = 20003;
 pub(crate) const FRED: i64 = 30003;
 
 /// Longer than anything takes that works.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Whom the peer plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +80,22 @@ pub(crate) struct Manner {
     pub(crate) answers: HashMap<&'static str, Value>,
     /// Whether notices come of what the account does.
     pub(crate) no_notices: bool,
+    /// Whether every socket carries everything, whatever path was dialled.
+    pub(crate) one_for_all: bool,
+}
+
+/// What a socket carries, by the path that was dialled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Universal,
+    Api,
+    Event,
+}
+
+/// Somebody who is connected.
+struct Client {
+    out: mpsc::UnboundedSender<Out>,
+    hears_events: bool,
 }
 
 struct Member {
@@ -108,7 +124,7 @@ struct Inner {
     world: Mutex<World>,
     manner: Mutex<Manner>,
     calls: Mutex<Vec<(String, Value)>>,
-    clients: Mutex<Vec<mpsc::UnboundedSender<Out>>>,
+    clients: Mutex<Vec<Client>>,
     dialled: AtomicUsize,
     pongs: AtomicUsize,
     last_id: AtomicI64,
@@ -186,7 +202,7 @@ impl Peer {
                 headers.insert("x-client-role", "Universal".parse().unwrap());
                 inner.dialled.fetch_add(1, Ordering::SeqCst);
                 if let Ok((socket, _)) = connect_async(request).await {
-                    inner.clone().converse(socket).await;
+                    inner.clone().converse(socket, Role::Universal).await;
                 }
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
@@ -209,7 +225,7 @@ impl Peer {
     /// Posts its events to a host from now on.
     pub(crate) fn post_to(&mut self, host: &str, path: &str) {
         let (out, mut outgoing) = mpsc::unbounded_channel();
-        self.inner.clients.lock().push(out);
+        self.inner.clients.lock().push(Client { out, hears_events: true });
         let (url, token) = (format!("{host}{path}"), self.inner.token.clone().unwrap_or_default());
         self.tasks.push(tokio::spawn(async move {
             let client = reqwest::Client::new();
@@ -245,12 +261,12 @@ impl Peer {
     }
 
     pub(crate) fn is_connected(&self) -> bool {
-        self.inner.clients.lock().iter().any(|client| !client.is_closed())
+        self.inner.clients.lock().iter().any(|client| client.hears_events && !client.out.is_closed())
     }
 
     /// Ends all connections without a word.
     pub(crate) fn cut(&self) {
-        self.inner.clients.lock().drain(..).for_each(|client| drop(client.send(Out::Cut)));
+        self.inner.clients.lock().drain(..).for_each(|client| drop(client.out.send(Out::Cut)));
     }
 
     pub(crate) fn send_raw(&self, text: impl Into<String>) {
@@ -418,13 +434,21 @@ impl Inner {
     }
 
     fn out(&self, mut what: impl FnMut() -> Out) {
-        self.clients.lock().retain(|client| client.send(what()).is_ok());
+        self.clients.lock().retain(|client| match client.hears_events {
+            true => client.out.send(what()).is_ok(),
+            false => !client.out.is_closed(),
+        });
     }
 
     async fn serve(self: Arc<Self>, stream: TcpStream) {
-        let mut allowed = true;
+        let (mut allowed, mut role) = (true, Role::Universal);
         #[expect(clippy::result_large_err, reason = "the library wants it so")]
         let check = |request: &Request, response: Response| {
+            role = match request.uri().path().trim_end_matches('/') {
+                "/api" => Role::Api,
+                "/event" => Role::Event,
+                _ => Role::Universal,
+            };
             let given = request.headers().get("authorization").and_then(|value| value.to_str().ok());
             let wanted = self.token.as_ref().map(|token| format!("Bearer {token}"));
             allowed = wanted.is_none() || given == wanted.as_deref();
@@ -451,7 +475,7 @@ impl Inner {
             let _ = socket.send(Message::Close(close)).await;
             return;
         }
-        self.converse(socket).await;
+        self.converse(socket, role).await;
     }
 
     /// Answers one call. Each comes on a connection of its own.
@@ -491,21 +515,28 @@ impl Inner {
         let _ = stream.write_all(format!("{head}{answer}").as_bytes()).await;
     }
 
-    async fn converse<S: AsyncRead + AsyncWrite + Unpin>(self: Arc<Self>, socket: WebSocketStream<S>) {
+    async fn converse<S>(self: Arc<Self>, socket: WebSocketStream<S>, role: Role)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
         let (mut write, mut read) = socket.split();
         let (out, mut outgoing) = mpsc::unbounded_channel();
+        let role = if self.manner.lock().one_for_all { Role::Universal } else { role };
+        let hears_events = role != Role::Api;
         let hello = json!({
             "time": now(), "self_id": ME, "post_type": "meta_event", "meta_event_type": "lifecycle", "sub_type": "connect",
         });
-        let _ = out.send(Out::Text(hello.to_string()));
-        if self.played != Played::GoCqhttp {
+        if hears_events {
+            let _ = out.send(Out::Text(hello.to_string()));
+        }
+        if hears_events && self.played != Played::GoCqhttp {
             let beat = json!({
                 "time": now(), "self_id": ME, "post_type": "meta_event", "meta_event_type": "heartbeat",
                 "interval": 30_000, "status": { "online": true, "good": true },
             });
             let _ = out.send(Out::Text(beat.to_string()));
         }
-        self.clients.lock().push(out.clone());
+        self.clients.lock().push(Client { out: out.clone(), hears_events });
         let mut number = 0_u64;
         loop {
             tokio::select! {
@@ -521,6 +552,7 @@ impl Inner {
                     }
                 }
                 message = read.next() => match message {
+                    Some(Ok(Message::Text(_))) if role == Role::Event => {}
                     Some(Ok(Message::Text(text))) => {
                         number += 1;
                         self.clone().take(&text, number, &out);

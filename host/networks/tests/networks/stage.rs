@@ -18,6 +18,8 @@ use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
+use crate::peer::PATIENCE;
+
 /// 2024-01-01T00:00:00Z: whole seconds, so that mutes are easy to reckon.
 pub(crate) const START: i64 = 1_704_067_200_000;
 
@@ -78,7 +80,9 @@ impl Account {
 
     pub(crate) async fn wait_for(&self, state: AccountState) {
         let mut states = self.state.subscribe();
-        states.wait_for(|now| *now == state).await.expect("the account lives");
+        let entered = tokio::time::timeout(PATIENCE, states.wait_for(|now| *now == state)).await;
+        let entered = entered.unwrap_or_else(|_| panic!("the account did not become {}", state.as_str()));
+        entered.expect("the account lives");
     }
 }
 

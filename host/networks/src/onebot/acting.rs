@@ -1,0 +1,139 @@
+//! Doing an act: its calls, their answers, and what of it is reported.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mynah_model::action::Act;
+use serde_json::value::RawValue;
+use tokio::time::{Instant, timeout_at};
+
+use super::actions::{self, Call};
+use super::answers::Answer;
+use super::own_acts::Deed;
+use super::socket::{Outgoing, Request};
+use super::{OneBot, limits, values};
+use crate::network::{NetworkError, Receipt, Sink};
+
+impl OneBot {
+    /// Makes one call and waits for its answer.
+    pub(super) async fn call(
+        &self,
+        call: &Call,
+        within: Duration,
+    ) -> Result<Option<Box<RawValue>>, NetworkError> {
+        let gone = || NetworkError::Offline("there is no connection to OneBot".to_owned());
+        let outgoing = self.link.lock().as_ref().map(|link| link.outgoing.clone()).ok_or_else(gone)?;
+        let mut waiting = self.answers.expect();
+        let request = Request { action: call.action, params: call.params.clone(), echo: waiting.echo() };
+        let until = Instant::now() + within;
+        match timeout_at(until, outgoing.send(Outgoing::Call(request))).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) | Err(_) => return Err(gone()),
+        }
+        let action = call.action;
+        match timeout_at(until, waiting.answer()).await {
+            Ok(Some(Answer::Done(data))) => Ok(data),
+            Ok(Some(Answer::Failed(why))) => Err(NetworkError::Refused(format!("`{action}`: {why}"))),
+            Ok(Some(Answer::Unsure(why))) => Err(NetworkError::Unknown(format!("`{action}`: {why}"))),
+            Ok(Some(Answer::NotAsked(why))) => Err(NetworkError::Offline(why)),
+            Ok(None) => {
+                Err(NetworkError::Unknown(format!("the connection was lost before `{action}` was answered")))
+            }
+            Err(_) => Err(NetworkError::Unknown(format!(
+                "`{action}` was not answered within {} s",
+                within.as_secs()
+            ))),
+        }
+    }
+
+    /// Does an act, call by call.
+    pub(super) async fn act(&self, act: &Act) -> Result<Receipt, NetworkError> {
+        let calls = actions::calls(act)?;
+        let offline = || NetworkError::Offline("the account is not online".to_owned());
+        let sink = self.link.lock().as_ref().filter(|link| link.ready).map(|link| link.sink.clone());
+        let sink = sink.ok_or_else(offline)?;
+        let deeds = Deed::of(act);
+        let (most, mut done) = (calls.len(), 0_usize);
+        let mut refusals = Vec::new();
+        let mut receipt = Receipt::default();
+        for (place, call) in calls.iter().enumerate() {
+            let result = match deeds.get(place) {
+                Some(deed) => self.do_deed(call, deed, act, &sink).await,
+                None => self.call(call, limits::CALL).await,
+            };
+            match result {
+                Ok(data) => {
+                    done += 1;
+                    receipt.message_id = message_id(data.as_deref());
+                }
+                Err(NetworkError::Refused(why)) => refusals.push(why),
+                Err(error) if done == 0 && refusals.is_empty() => return Err(error),
+                // Not all of it happened, and not nothing.
+                Err(error) => {
+                    return Err(NetworkError::Unknown(format!("{done} of {most} were done, then: {error}")));
+                }
+            }
+        }
+        match refusals.first() {
+            None => Ok(receipt),
+            Some(why) if most == 1 => Err(NetworkError::Refused(why.clone())),
+            Some(why) => Err(NetworkError::Refused(format!("{done} of {most} were done; refused: {why}"))),
+        }
+    }
+
+    /// A call whose doing is reported.
+    async fn do_deed(
+        &self,
+        call: &Call,
+        deed: &Deed,
+        act: &Act,
+        sink: &Arc<dyn Sink>,
+    ) -> Result<Option<Box<RawValue>>, NetworkError> {
+        self.own_acts.begin(deed);
+        let mut under_way = UnderWay { onebot: self, deed, sink, reported: false };
+        let result = match self.call(call, limits::CALL).await {
+            // The notice is as good as an answer.
+            Err(NetworkError::Unknown(_)) if self.own_acts.is_told(deed) => Ok(None),
+            result => result,
+        };
+        if result.is_ok() {
+            let happening = deed.happening(act, &sink.known(), self.clock.now());
+            self.own_acts.report(deed);
+            under_way.reported = true;
+            // An account that takes nothing more needs not know.
+            let _ = sink.report(happening).await;
+        }
+        result
+    }
+}
+
+/// A deed whose call is under way. If it comes to nothing, or nobody waits any more, what was told of it is reported as
+/// anybody's.
+struct UnderWay<'a> {
+    onebot: &'a OneBot,
+    deed: &'a Deed,
+    sink: &'a Arc<dyn Sink>,
+    reported: bool,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if self.reported {
+            return;
+        }
+        if let (Some(told), Some(me)) = (self.onebot.own_acts.give_up(self.deed), self.onebot.me.upgrade()) {
+            me.queue(self.sink, told, None);
+        }
+    }
+}
+
+/// The id of a message that was sent.
+fn message_id(data: Option<&RawValue>) -> Option<String> {
+    #[derive(Default, serde::Deserialize)]
+    #[serde(default)]
+    struct Sent<'a> {
+        #[serde(borrow)]
+        message_id: values::Text<'a>,
+    }
+    values::object::<Sent<'_>>(data).message_id.owned()
+}

@@ -1,0 +1,159 @@
+//! What a peer sends, as it comes in: answers go to whoever waits for them, events to the host. Events that come before it
+//! is known who is logged in are kept until then.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use mynah_model::event::EventBody;
+use tokio::sync::watch;
+
+use super::answers::Answer;
+use super::back_off::Lost;
+use super::frame::{self, Frame, Turn};
+use super::limits;
+use super::oddity::Oddity;
+use super::posts::{Post, Reader};
+use super::session::{Presence, Session};
+use super::socket::Carries;
+
+impl Session {
+    /// Who is logged in; once somebody is, what was kept until then is taken.
+    pub(super) async fn take_backlog(
+        &self,
+        user: &mut watch::Receiver<Option<i64>>,
+        backlog: &mut Backlog,
+    ) -> Option<i64> {
+        let logged_in = *user.borrow_and_update();
+        if let Some(user) = logged_in {
+            for text in backlog.take() {
+                self.take_post(user, &text).await;
+            }
+        }
+        logged_in
+    }
+
+    /// Takes one frame; the heartbeat's interval if it is one.
+    pub(super) async fn take_frame(
+        &self,
+        text: &str,
+        carries: Carries,
+        logged_in: Option<i64>,
+        backlog: &mut Backlog,
+    ) -> Result<Option<Duration>, Lost> {
+        let oddities = &self.onebot.oddities;
+        let frame = match frame::read(text) {
+            Ok(frame) => frame,
+            Err(error) => {
+                oddities.note(Oddity::Malformed, error);
+                return Ok(None);
+            }
+        };
+        match frame.turn() {
+            Turn::Neither => {
+                oddities.note(Oddity::Neither, format!("{} bytes", text.len()));
+                return Ok(None);
+            }
+            Turn::Answer => return self.take_answer(&frame, text.len()).map(|()| None),
+            Turn::Event if carries == Carries::Calls => {
+                oddities.note(Oddity::Duplicate, "an event on the socket for calls");
+                return Ok(None);
+            }
+            Turn::Event => {}
+        }
+        let Some(user) = logged_in else {
+            if frame.post_type.get() != Some("meta_event") {
+                if !backlog.keep(text) {
+                    oddities.note(Oddity::Flood, backlog.bytes);
+                }
+                return Ok(None);
+            }
+            return Ok(self.take(frame.self_id.0.unwrap_or_default(), &frame, text).await);
+        };
+        Ok(self.take(user, &frame, text).await)
+    }
+
+    /// Takes an answer to whoever waits for it.
+    fn take_answer(&self, frame: &Frame<'_>, bytes: usize) -> Result<(), Lost> {
+        let echo = frame.echo.or_empty();
+        // This is how NapCat and LLBot refuse a token: the upgrade is accepted, and then this comes.
+        if echo.is_empty() && matches!(frame.retcode.0, Some(1401 | 1403)) {
+            let said = frame.sentence().unwrap_or_else(|| "it takes the token for wrong".to_owned());
+            return Err(Lost::Refused(said));
+        }
+        if !self.onebot.answers.resolve(echo, Answer::read(frame)) {
+            self.onebot.oddities.note(Oddity::LateAnswer, format!("{bytes} bytes"));
+        }
+        Ok(())
+    }
+
+    /// Takes an event that was kept.
+    async fn take_post(&self, user: i64, text: &str) {
+        if let Ok(frame) = frame::read(text) {
+            self.take(user, &frame, text).await;
+        }
+    }
+
+    async fn take(&self, user: i64, frame: &Frame<'_>, text: &str) -> Option<Duration> {
+        let onebot = &self.onebot;
+        let roster = self.sink.known();
+        let reader =
+            Reader { self_id: user, now: onebot.clock.now(), roster: &roster, oddities: &onebot.oddities };
+        match reader.read(frame, text) {
+            Post::Happened(happening) => {
+                if onebot.is_duplicate(&happening) {
+                    onebot.oddities.note(Oddity::Duplicate, "by its message_id");
+                    return None;
+                }
+                if let Some(group) = frame.group_id.id() {
+                    match happening.body {
+                        EventBody::GroupLost(_) | EventBody::GroupInvite(_) => {}
+                        EventBody::GroupJoined(_) => onebot.members.outdated(group),
+                        _ => onebot.members.hurry(group),
+                    }
+                }
+                if let Some(happening) = onebot.own_acts.claim(happening, &user.to_string()) {
+                    let room = onebot.lanes.room().await;
+                    onebot.queue(&self.sink, happening, room);
+                }
+                None
+            }
+            Post::Alive { online, interval } => {
+                self.take_online(online);
+                interval
+            }
+            Post::Online => {
+                self.set_presence(Presence::Online);
+                None
+            }
+            Post::Offline(why) => {
+                self.set_presence(Presence::Offline(why));
+                None
+            }
+            Post::Nothing => None,
+        }
+    }
+}
+
+/// Events that came before the roster.
+#[derive(Default)]
+pub(super) struct Backlog {
+    texts: VecDeque<String>,
+    bytes: usize,
+}
+
+impl Backlog {
+    fn keep(&mut self, text: &str) -> bool {
+        if self.bytes.saturating_add(text.len()) > limits::BACKLOG_BYTES || self.texts.len() >= limits::EVENTS
+        {
+            return false;
+        }
+        self.bytes += text.len();
+        self.texts.push_back(text.to_owned());
+        true
+    }
+
+    fn take(&mut self) -> VecDeque<String> {
+        self.bytes = 0;
+        std::mem::take(&mut self.texts)
+    }
+}

@@ -1,0 +1,163 @@
+//! One WebSocket: what is written to it, what is read from it, and when it counts as lost.
+
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use super::arrivals::Backlog;
+use super::back_off::Lost;
+use super::limits;
+use super::oddity::Oddity;
+use super::session::Session;
+use super::watchdog::Watchdog;
+
+/// Something to be written.
+pub(super) enum Outgoing {
+    /// A call.
+    Call(Request),
+    /// A question whether the peer is there.
+    Ping,
+}
+
+/// A call as it is written.
+#[derive(Debug, serde::Serialize)]
+pub(super) struct Request {
+    pub(super) action: &'static str,
+    pub(super) params: serde_json::Value,
+    /// What its answer names.
+    pub(super) echo: String,
+}
+
+/// What goes over a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Carries {
+    /// Calls, their answers, and events.
+    All,
+    /// Calls and their answers. Some implementations send events here, too: those are on their way on the other socket.
+    Calls,
+    /// Events.
+    Events,
+}
+
+/// A socket, and what waits to be written to it.
+pub(super) struct Wire<S> {
+    pub(super) socket: WebSocketStream<S>,
+    pub(super) carries: Carries,
+    /// Where what is to be written is put.
+    pub(super) outgoing: mpsc::Sender<Outgoing>,
+    pub(super) to_write: mpsc::Receiver<Outgoing>,
+}
+
+impl Session {
+    /// Reads and writes until the socket is lost.
+    pub(super) async fn serve<S>(&self, wire: Wire<S>) -> Lost
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let Wire { socket, carries, outgoing, to_write } = wire;
+        let (write, read) = socket.split();
+        tokio::select! {
+            lost = self.read(read, carries, &outgoing) => lost,
+            lost = async {
+                let lost = write_all(write, to_write).await;
+                // What the peer said before is still read; the reader will find the end, too.
+                tokio::time::sleep(limits::LAST_WORDS).await;
+                lost
+            } => lost,
+        }
+    }
+
+    /// Reads until the connection is lost.
+    async fn read<S>(
+        &self,
+        mut socket: SplitStream<WebSocketStream<S>>,
+        carries: Carries,
+        outgoing: &mpsc::Sender<Outgoing>,
+    ) -> Lost
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut user = self.user.subscribe();
+        let mut backlog = Backlog::default();
+        let mut watchdog = Watchdog::new();
+        loop {
+            let logged_in = self.take_backlog(&mut user, &mut backlog).await;
+            let message = tokio::select! {
+                biased;
+                changed = user.changed(), if logged_in.is_none() => match changed {
+                    Ok(()) => continue,
+                    Err(_) => return Lost::Cut("the session ended".to_owned()),
+                },
+                () = tokio::time::sleep_until(watchdog.due()) => {
+                    if watchdog.is_over() {
+                        return Lost::Cut(format!("nothing was heard for {} s", watchdog.silence().as_secs()));
+                    }
+                    watchdog.ask();
+                    // With a full queue the peer takes nothing, and the silence will tell.
+                    let _ = outgoing.try_send(Outgoing::Ping);
+                    continue;
+                }
+                message = socket.next() => message,
+            };
+            watchdog.heard();
+            let text = match message {
+                Some(Ok(Message::Text(text))) => text,
+                Some(Ok(Message::Close(close))) => {
+                    let why = close.map(|close| (close.code, close.reason));
+                    return match why {
+                        Some((CloseCode::Policy, why)) => {
+                            Lost::Refused(format!("it closed the connection: {why}"))
+                        }
+                        Some((code, why)) => Lost::Cut(format!("it closed the connection: {code} {why}")),
+                        None => Lost::Cut("it closed the connection".to_owned()),
+                    };
+                }
+                Some(Ok(Message::Binary(bytes))) => {
+                    self.onebot.oddities.note(Oddity::Binary, format!("{} bytes", bytes.len()));
+                    continue;
+                }
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
+                Some(Err(error)) => {
+                    if matches!(error, Error::Capacity(_)) {
+                        self.onebot.oddities.note(Oddity::TooLarge, &error);
+                    }
+                    return Lost::Cut(error.to_string());
+                }
+                None => return Lost::Cut("the connection ended".to_owned()),
+            };
+            match self.take_frame(&text, carries, logged_in, &mut backlog).await {
+                Ok(Some(interval)) => watchdog.expect_every(interval),
+                Ok(None) => {}
+                Err(lost) => return lost,
+            }
+        }
+    }
+}
+
+async fn write_all<S>(
+    mut socket: SplitSink<WebSocketStream<S>, Message>,
+    mut outgoing: mpsc::Receiver<Outgoing>,
+) -> Lost
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    while let Some(outgoing) = outgoing.recv().await {
+        let message = match outgoing {
+            Outgoing::Call(request) => match serde_json::to_string(&request) {
+                Ok(text) => Message::text(text),
+                Err(error) => return Lost::Cut(error.to_string()),
+            },
+            Outgoing::Ping => Message::Ping(Default::default()),
+        };
+        match tokio::time::timeout(limits::CALL, socket.send(message)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Lost::Cut(error.to_string()),
+            Err(_) => return Lost::Cut("it takes nothing any more".to_owned()),
+        }
+    }
+    Lost::Cut("the session ended".to_owned())
+}

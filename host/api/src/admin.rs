@@ -8,10 +8,11 @@
 //! - `health`: is the host alive, is it ready
 //! - `scripts`: what runs, and how well
 //! - `accounts`: who is logged in where
+//! - `audit`: who asked for what, and what became of it
 //! - `events`: what happens, as server-sent events
 //! - `dead_letters`: what could not be delivered, and sending it again
 //! - `sim`: making people in the embedded network talk, and seeing what came of it
-//! - `fields`: reading what a request carries
+//! - `fields`, `query`: reading what a request carries
 
 use std::sync::Arc;
 
@@ -27,10 +28,12 @@ use crate::problem::Failure;
 use crate::state::Api;
 
 mod accounts;
+mod audit;
 mod dead_letters;
 mod events;
 mod fields;
 mod health;
+mod query;
 mod scripts;
 mod sim;
 
@@ -51,6 +54,7 @@ pub(crate) use fields::account_unknown;
         accounts::start,
         accounts::stop,
         events::stream,
+        audit::list,
         dead_letters::list,
         dead_letters::retry,
         dead_letters::delete,
@@ -83,6 +87,7 @@ pub(crate) fn router() -> Router<Arc<Api>> {
         .route("/api/v1/accounts/{name}/start", post(accounts::start))
         .route("/api/v1/accounts/{name}/stop", post(accounts::stop))
         .route("/api/v1/events", get(events::stream))
+        .route("/api/v1/audit", get(audit::list))
         .route("/api/v1/dead-letters", get(dead_letters::list))
         .route("/api/v1/dead-letters/{id}", delete(dead_letters::delete))
         .route("/api/v1/dead-letters/{id}/retry", post(dead_letters::retry))

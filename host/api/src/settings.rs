@@ -251,3 +251,9 @@ pub(crate) const POLL_WAIT: Duration = Duration::from_secs(300);
 
 /// Dead letters that are listed at once.
 pub(crate) const DEAD_LETTER_PAGE: u32 = 100;
+
+/// Entries of the audit that are listed at once if nobody says how many: a screenful or three.
+pub(crate) const AUDIT_PAGE: u32 = 100;
+
+/// The most that may be asked for at once: with 5 KB each at the very most, 2.5 MB.
+pub(crate) const AUDIT_PAGE_MOST: u32 = 500;

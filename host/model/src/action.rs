@@ -291,6 +291,13 @@ pub enum Actor {
     },
     /// The answer of a webhook.
     Webhook,
+    /// A person whom the account's `operators` name, by a command in a chat.
+    Operator {
+        /// The person's id on the account's network.
+        id: String,
+    },
+    /// The host itself: what it answers operators, and what it alerts them of.
+    Host,
 }
 
 impl Actor {
@@ -298,12 +305,12 @@ impl Actor {
     pub fn script(&self) -> Option<&ScriptName> {
         match self {
             Self::Script { name, .. } => Some(name),
-            Self::Api | Self::ApiKey { .. } | Self::Webhook => None,
+            _ => None,
         }
     }
 
     /// Who it is without the name of a key, which is nobody's business who only watches the account:
-    /// `script:NAME`, `api` or `webhook`.
+    /// `script:NAME`, `api`, `webhook`, `operator:ID` or `host`.
     pub fn without_key(&self) -> String {
         match self {
             Self::ApiKey { .. } => Self::Api.to_string(),
@@ -317,6 +324,7 @@ impl Actor {
             Self::Script { .. } => MessageSource::Script,
             Self::Api | Self::ApiKey { .. } => MessageSource::Api,
             Self::Webhook => MessageSource::Webhook,
+            Self::Operator { .. } | Self::Host => MessageSource::Other,
         }
     }
 }
@@ -328,6 +336,8 @@ impl fmt::Display for Actor {
             Self::Api => f.write_str("api"),
             Self::ApiKey { key } => write!(f, "api:{key}"),
             Self::Webhook => f.write_str("webhook"),
+            Self::Operator { id } => write!(f, "operator:{id}"),
+            Self::Host => f.write_str("host"),
         }
     }
 }
@@ -393,4 +403,19 @@ pub enum Outcome {
     Expired,
     /// The script runs dry: it was noted down and not done.
     DryRun,
+}
+
+impl Outcome {
+    /// As it stands in answers and in the audit.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Refused => "refused",
+            Self::Unsupported => "unsupported",
+            Self::Unknown => "unknown",
+            Self::Expired => "expired",
+            Self::DryRun => "dry-run",
+        }
+    }
 }

@@ -69,6 +69,7 @@ codes! {
     HostDeferred = "host.deferred", "So many scripts take long at the moment that this call was ended; its event is handled again when there is room. Nothing of it took effect.";
     StoreStalled = "store.stalled", "Nothing can be recorded now: the disk is full, or another program keeps the database locked. Make room or end it; the host goes on by itself, and takes nothing new until then.";
     EventSetAside = "event.set-aside", "What was decided on the event could not be recorded, and never can be. It is set aside as handled, so that the chat goes on; the text says what the store said.";
+    HostPaused = "host.paused", "An operator paused this: what is asked for is noted down and not done, whoever asks, and what waited in the outbox was called off. `/resume` in a chat, `mynah resume` or `POST /api/v1/resume` ends it.";
     ScriptBreaker = "script.breaker", "The script failed so often that it is left alone for a while. It is tried again by itself; a new release is tried at once.";
     ComponentInvalid = "component.invalid", "The file is not a WebAssembly component, or not all of one. `mynah build` makes components; a plain module (wasm32-wasip1, wasm32-unknown-unknown) is not one.";
     ContractMismatch = "contract.mismatch", "The component was built for another version of the script contract. Build it again with the SDK that fits this host.";

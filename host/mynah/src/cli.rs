@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{self, Config};
 use crate::exit::{self, Failure};
-use crate::{build, check, dev, explain, new, run, say};
+use crate::{build, check, dev, explain, journal, new, run, say};
 
 /// Scripts chat accounts with sandboxed WebAssembly rules.
 #[derive(Debug, Parser)]
@@ -45,6 +45,8 @@ enum Command {
     },
     /// Say something as a person on the embedded network of a running host.
     Say(say::SayArgs),
+    /// List what was asked of a running host, by whom, and what became of it.
+    Journal(journal::JournalArgs),
     /// Explain a code, such as `budget.exhausted`; all of them if none is named.
     Explain {
         /// The code.
@@ -102,6 +104,7 @@ pub(crate) fn main() -> ExitCode {
         Command::New { name } => new::main(&name),
         Command::Check { file, config } => config.load().and_then(|config| check::main(&config, &file)),
         Command::Say(args) => say::main(args),
+        Command::Journal(args) => journal::main(args),
         Command::Explain { code } => explain::main(code.as_deref()),
     };
     match outcome {

@@ -43,6 +43,11 @@ pub(crate) use section::nearest;
 use quantity::{Size, Span};
 use section::{Section, Value};
 
+/// A length of time, as an option of a command has it.
+pub(crate) fn parse_span(text: &str) -> Result<Duration, String> {
+    text.parse::<quantity::Span>().map(|span| span.0).map_err(|error| error.to_string())
+}
+
 /// The file that is read if no other is named and it is there.
 pub const FILE: &str = "mynah.toml";
 

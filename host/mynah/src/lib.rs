@@ -11,7 +11,7 @@
 //!   `rules`: what the binary carries
 //! - [`guest_sources`], [`guest_build`]: which crates are scripts, and how they become components (shared with the
 //!   build script, which embeds the shipped rules)
-//! - `build`, `new`, `check`, `say`, `explain`: one command each
+//! - `build`, `new`, `check`, `say`, `journal`, `explain`: one command each; `client`: a running host, as they talk to it
 //! - `dev`: the host of whoever writes scripts: `watch` builds again what is changed, `prompt` is a chat
 //!   (`prompt_line`: what a typed line means; `transcript`: what is shown; `people`: who is meant)
 
@@ -19,6 +19,7 @@ mod allowed;
 mod build;
 mod check;
 mod cli;
+mod client;
 pub mod config;
 mod dev;
 mod doors;
@@ -26,6 +27,7 @@ mod exit;
 mod explain;
 pub mod guest_build;
 pub mod guest_sources;
+mod journal;
 mod new;
 mod output;
 mod people;

@@ -1,24 +1,16 @@
 //! `mynah say`: a person on the embedded network of a running host says something.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
 use mynah_model::roster::{Person, Roster};
 use mynah_networks::roster_file;
-use reqwest::{Response, StatusCode};
 use serde_json::{Value as Json, json};
 
-use crate::config::DEFAULT_LISTEN;
-use crate::exit::{Exit, Failure};
+use crate::client::{Client, HostUrl};
+use crate::exit::Failure;
 use crate::{output, people, run};
-
-/// The variable of the environment that holds the secret of a key.
-const KEY: &str = "MYNAH_KEY";
-
-/// How long reaching the host may take.
-const CONNECT: Duration = Duration::from_secs(5);
 
 /// What is said, where, by whom, and on which host.
 #[derive(Debug, Args)]
@@ -38,9 +30,8 @@ pub(crate) struct SayArgs {
     /// The account, if the host has several.
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
-    /// The running host. If it has keys: the variable MYNAH_KEY holds the secret of one for `openqq` and `admin`.
-    #[arg(long, value_name = "URL", default_value_t = format!("http://{DEFAULT_LISTEN}"))]
-    host: String,
+    #[command(flatten)]
+    host: HostUrl,
     /// What is said; several words need no quotes.
     #[arg(required = true, value_name = "TEXT")]
     text: Vec<String>,
@@ -53,12 +44,7 @@ pub(crate) fn main(args: SayArgs) -> Result<(), Failure> {
 }
 
 async fn say(args: SayArgs) -> Result<Json, Failure> {
-    let host = Client {
-        url: args.host.trim_end_matches('/').to_owned(),
-        http: mynah_api::remote::client(CONNECT).context("no HTTP client can be made")?,
-        // Not an option: what stands on a command line is seen by everybody on the machine.
-        key: std::env::var(KEY).ok().filter(|key| !key.is_empty()),
-    };
+    let host = args.host.client()?;
     let account = host.account(args.account.as_deref()).await?;
     let body = match (&args.group, &args.discuss, &args.friend) {
         (Some(group), None, None) => {
@@ -91,12 +77,6 @@ fn sender<'a>(
 ) -> Result<&'a str, Failure> {
     let given = given.as_deref().ok_or_else(|| Failure::usage("who says it? Add `--as NAME`"))?;
     Ok(&find(given).map_err(Failure::usage)?.id)
-}
-
-struct Client {
-    url: String,
-    http: reqwest::Client,
-    key: Option<String>,
 }
 
 impl Client {
@@ -134,47 +114,4 @@ impl Client {
         Ok(roster_file::parse(roster.to_string().as_bytes(), endpoint)
             .context("the host's answer is no roster")?)
     }
-
-    /// Gets, or posts a body.
-    async fn call(&self, path: &str, body: Option<&Json>) -> Result<Json, Failure> {
-        let url = format!("{}{path}", self.url);
-        let request = match body {
-            Some(body) => self.http.post(&url).json(body),
-            None => self.http.get(&url),
-        };
-        let request = match &self.key {
-            Some(key) => request.bearer_auth(key),
-            None => request,
-        };
-        let answer = request.send().await.map_err(|error| {
-            let failure = Failure::failed(format!("no host answers at {}", self.url));
-            let failure = Failure { error: failure.error.context(error.to_string()), ..failure };
-            failure.hint("`mynah run` or `mynah dev` starts one; `--host URL` names another")
-        })?;
-        understand(answer).await
-    }
-}
-
-/// The answer's JSON, or the host's own words for why not.
-async fn understand(answer: Response) -> Result<Json, Failure> {
-    let status = answer.status();
-    let text = answer.text().await.context("the host's answer was cut short")?;
-    if status.is_success() {
-        return Ok(serde_json::from_str(&text).context("the host's answer is not JSON: is it a mynah?")?);
-    }
-    let said: Json = serde_json::from_str(&text).unwrap_or_default();
-    let said = said.get("error").unwrap_or(&said);
-    let field = |name: &str| said.get(name).and_then(Json::as_str);
-    let why = match (field("code"), field("text")) {
-        (Some(code), Some(text)) => format!("{code}: {text}"),
-        _ => format!("{status}: {}", text.trim()),
-    };
-    let failure = Failure { exit: Exit::Refused, ..Failure::failed(why) };
-    Err(match field("hint") {
-        _ if status == StatusCode::UNAUTHORIZED => {
-            failure.hint(format!("put the secret of a key for `openqq` and `admin` into the variable {KEY}"))
-        }
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    })
 }

@@ -18,6 +18,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::account::Account;
 use crate::accounts::Accounts;
+use crate::audit::{Asked, outcome_of};
 use crate::budget::Budgets;
 use crate::ended::Ended;
 use crate::gate::{self, ActingAccount, Occasion, Verdict};
@@ -248,6 +249,7 @@ impl Handling {
     ) {
         let Called { live, report, state } = called;
         let script = &live.script;
+        let actor = Actor::Script { name: script.name.clone(), release: script.release.id };
         let mut record = CallRecord::new(script.name.clone(), script.release.id);
         let report = match report {
             Ok(report) => report,
@@ -274,6 +276,9 @@ impl Handling {
                     tracing::warn!(script = %script.name, "the script failed too often and is left alone for a while");
                 }
                 tracing::warn!(script = %script.name, seq = %event.seq, code = %fault.code, "script failed: {}", fault.text);
+                let number = self.next_act();
+                let asked = Asked { number, at: now, actor: &actor, address, seq: Some(event.seq) };
+                decision.writes.push(asked.fault(&fault));
                 if fault.code == Code::LimitDeadline {
                     decision.pace = Some(Pace::Slow);
                 }
@@ -284,13 +289,12 @@ impl Handling {
         };
         let written = std::mem::take(&mut *state.lock());
         decision.writes.extend(self.uncommitted.stage(&script.name, address, written, ticket));
-        let actor = Actor::Script { name: script.name.clone(), release: script.release.id };
         for action in actions {
             let name = action.body.name();
             // A script that tries again whenever it is told what became of it would be told for ever.
             let tells = action.tell_result && event.depth <= limits::LOOP_DEPTH;
-            let tell = tells.then(|| action.clone());
-            let mut verdict = self.gate(event, account, &live, &actor, action, now);
+            let number = self.next_act();
+            let mut verdict = self.gate(event, account, &live, &actor, action.clone(), number, now);
             match &verdict {
                 Verdict::Schedule { when, tag, payload } => {
                     let timers = decision.timers.get_or_insert_with(|| self.timers.hold());
@@ -307,7 +311,9 @@ impl Handling {
                 _ => {}
             }
             record.actions.push(ActionRecord::of(name, &verdict));
-            decision.writes.extend(crate::record::audit(&actor, event, name, &verdict, now));
+            let asked = Asked { number, at: now, actor: &actor, address, seq: Some(event.seq) };
+            decision.writes.extend(asked.verdict(&action, &verdict));
+            let tell = tells.then_some(action);
             match verdict {
                 Verdict::Granted(act) => decision.acts.push(act),
                 Verdict::DryRun(act) => {
@@ -336,6 +342,7 @@ impl Handling {
         decision.calls.push(record);
     }
 
+    #[expect(clippy::too_many_arguments, reason = "everything that the gate looks at")]
     fn gate(
         &self,
         event: &Event,
@@ -343,6 +350,7 @@ impl Handling {
         live: &LiveScript,
         actor: &Actor,
         action: Action,
+        number: ActNumber,
         now: i64,
     ) -> Verdict {
         let other = action.target.as_ref().and_then(|target| target.account.as_ref());
@@ -365,10 +373,10 @@ impl Handling {
             now,
             max_action_age_ms: self.max_action_age_ms,
         };
-        gate::decide(&occasion, acting.as_ref(), &self.budgets, self.next_act(), action)
+        gate::decide(&occasion, acting.as_ref(), &self.budgets, number, action)
     }
 
-    /// The number of the next act. A number that no act gets is left out for good.
+    /// The number of the next act, or of the next entry of the audit. One that neither gets is left out for good.
     pub(crate) fn next_act(&self) -> ActNumber {
         ActNumber(self.acts.fetch_add(1, Ordering::Relaxed) + 1)
     }
@@ -425,13 +433,4 @@ struct Conflict;
 
 fn handled(event: &Event, at: i64, calls: String) -> Write {
     Write::Handled { seq: event.seq, at, calls }
-}
-
-/// How an action ended that the gate refused with a code.
-pub(crate) fn outcome_of(code: Code) -> Outcome {
-    match code {
-        Code::Unsupported => Outcome::Unsupported,
-        Code::ActionExpired => Outcome::Expired,
-        _ => Outcome::Refused,
-    }
 }

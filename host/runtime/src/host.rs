@@ -13,7 +13,7 @@ use mynah_model::event::{AccountState, Event};
 use mynah_model::names::{AccountName, ActNumber, Seq};
 use mynah_model::refusal::{Code, Refusal};
 use mynah_networks::AvatarOf;
-use mynah_store::{AuditEntry, Batch, Recovery, Store, StoreError, Write};
+use mynah_store::{AuditFilter, AuditPage, Batch, Recovery, Store, StoreError, Write};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, oneshot, watch};
@@ -22,17 +22,18 @@ use tokio::task::JoinHandle;
 use crate::account::Account;
 use crate::accounts::Accounts;
 use crate::act_outcome::ActOutcome;
+use crate::audit::{Asked, outcome_of};
 use crate::avatars::{Avatar, AvatarError, Avatars};
 use crate::budget::Budgets;
 use crate::gate::{self, ActingAccount, Occasion, Verdict};
-use crate::handling::{Handling, outcome_of};
+use crate::handling::Handling;
 use crate::host_error::HostError;
 use crate::intake::Intake;
 use crate::lifecycle::{Lifecycle, Maker, NewAccount, Started};
 use crate::limits;
 use crate::media::{MediaConfig, MediaStore};
 use crate::outbox::Outbox;
-use crate::record::{self, Handled, Records};
+use crate::record::{Handled, Records};
 use crate::reload::Watch;
 use crate::rules::Rules;
 use crate::scheduler::Scheduler;
@@ -207,7 +208,14 @@ impl Host {
     }
 
     /// Gates an action that is not a script's, on the occasion of an event if it answers one.
-    fn decide(&self, account: &Account, event: Option<&Event>, action: Action, by: &Actor) -> Verdict {
+    fn decide(
+        &self,
+        account: &Account,
+        event: Option<&Event>,
+        action: Action,
+        by: &Actor,
+        number: ActNumber,
+    ) -> Verdict {
         let roster = account.roster();
         let acting = ActingAccount {
             name: account.name(),
@@ -219,7 +227,7 @@ impl Host {
         let handling = &self.inner.handling;
         let (now, max_action_age_ms) = (self.now(), handling.max_action_age_ms);
         let occasion = Occasion { actor: by, grants: None, event, now, max_action_age_ms };
-        gate::decide(&occasion, Some(&acting), &handling.budgets, handling.next_act(), action)
+        gate::decide(&occasion, Some(&acting), &handling.budgets, number, action)
     }
 
     /// Gates and delivers actions that answer an event, in one transaction with `also`. Resolves when that is
@@ -232,17 +240,20 @@ impl Host {
         also: Vec<Write>,
     ) -> Result<Vec<Result<ActNumber, Refusal>>, HostError> {
         let (mut writes, mut acts) = (also, Vec::new());
+        let address = event.address();
         let mut results = Vec::with_capacity(actions.len());
         for action in actions {
             let name = action.body.name();
+            let number = self.inner.handling.next_act();
             let verdict = match self.account(event.account.as_str()) {
-                Some(account) => self.decide(&account, Some(event), action, &by),
+                Some(account) => self.decide(&account, Some(event), action.clone(), &by, number),
                 None => Verdict::Refused(Refusal::new(
                     Code::AccountUnknown,
                     format!("the host has no account `{}`", event.account),
                 )),
             };
-            writes.extend(record::audit(&by, event, name, &verdict, self.now()));
+            let asked = Asked { number, at: self.now(), actor: &by, address: &address, seq: Some(event.seq) };
+            writes.extend(asked.verdict(&action, &verdict));
             results.push(match verdict {
                 Verdict::Granted(act) => {
                     let number = act.number;
@@ -271,6 +282,20 @@ impl Host {
         Ok(results)
     }
 
+    /// Notes down an action that a caller asked for and that the host did not take.
+    fn note_refusal(&self, account: &Account, action: &Action, by: &Actor, refusal: &Refusal) {
+        let (number, at) = (self.inner.handling.next_act(), self.now());
+        let address = Address::account(account.name().clone());
+        let asked = Asked { number, at, actor: by, address: &address, seq: None };
+        if let Some(write) = asked.refusal(action, refusal) {
+            self.inner.store.write(Batch::from(write), |result| {
+                if let Err(error) = result {
+                    tracing::error!(%error, "a refusal could not be noted down");
+                }
+            });
+        }
+    }
+
     /// Gates and delivers an action of an API caller; resolves with what became of it.
     pub async fn act(
         &self,
@@ -282,35 +307,26 @@ impl Host {
         if let Some(refusal) = self.stalled() {
             return ActOutcome::none(Outcome::Refused, refusal.code.as_str(), refusal.text);
         }
-        let now = self.now();
-        let name = body.name();
-        let verdict = self.decide(account, None, Action { target, ..Action::new(body) }, &by);
+        let action = Action { target, ..Action::new(body) };
+        let number = self.inner.handling.next_act();
+        let verdict = self.decide(account, None, action.clone(), &by, number);
         let act = match verdict {
             Verdict::Granted(act) => act,
             Verdict::Refused(refusal) => {
+                self.note_refusal(account, &action, &by, &refusal);
                 return ActOutcome::none(outcome_of(refusal.code), refusal.code.as_str(), refusal.text);
             }
             Verdict::DryRun(_) | Verdict::Schedule { .. } | Verdict::Cancel { .. } | Verdict::Stop => {
-                let Refusal { code, text, .. } = scripts_only(name);
-                return ActOutcome::none(Outcome::Unsupported, code.as_str(), text);
+                let refusal = scripts_only(action.body.name());
+                self.note_refusal(account, &action, &by, &refusal);
+                return ActOutcome::none(Outcome::Unsupported, refusal.code.as_str(), refusal.text);
             }
         };
         let outbox = &self.inner.outbox;
         outbox.expect(&act);
         let outcome = outbox.outcome_of(act.number);
-        let audit = AuditEntry {
-            at: now,
-            actor: by.to_string(),
-            what: "granted".to_owned(),
-            script: None,
-            address: Some(act.address()),
-            seq: None,
-            code: None,
-            text: format!("{name} (act {})", act.number),
-        };
-        let batch = Batch::from(vec![Write::OutboxDecided(act.clone()), Write::Audit(audit)]);
         let delivery = outbox.clone();
-        self.inner.store.write(batch, move |result| match result {
+        self.inner.store.write(Batch::from(Write::OutboxDecided(act.clone())), move |result| match result {
             Ok(()) => delivery.deliver(vec![act]),
             Err(error) => {
                 tracing::error!(%error, "an action could not be kept");
@@ -321,6 +337,11 @@ impl Host {
             let text = "the host stopped before the outcome was known";
             ActOutcome::none(Outcome::Unknown, "host.stopping", text)
         })
+    }
+
+    /// What was asked for and what became of it: at most `limit` entries, newest first.
+    pub async fn audit(&self, filter: AuditFilter, limit: u32) -> Result<AuditPage, HostError> {
+        self.read(move |reader| reader.audit(&filter, limit)).await
     }
 
     /// Events in the order of their numbers, each after it is journalled. A receiver that lags goes on in the journal

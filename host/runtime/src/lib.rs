@@ -14,6 +14,7 @@
 //! - `intake`: numbers events, journals them, hands them on
 //! - [`scheduler`], `workers`: which event is handled next, and the threads that do
 //! - `handling`, [`record`]: one event from its scripts to one transaction, and the record of it
+//! - [`audit`]: what is noted down of what was asked for
 //! - [`gate`], [`grants`], [`budget`], [`moderation`]: what is done of what is asked for
 //! - `state`: what scripts see of their kv while an event is handled
 //! - `outbox`, `ended`: delivery, at most once and in order within a chat; what comes of it
@@ -30,6 +31,7 @@
 pub mod account;
 mod accounts;
 mod act_outcome;
+pub mod audit;
 mod avatars;
 pub mod budget;
 pub mod client_files;
@@ -80,7 +82,9 @@ pub use idempotency::IdempotentCalls;
 pub use lifecycle::{Clients, NewAccount, Started};
 pub use login_code::LoginCode;
 pub use media::{MediaConfig, MediaError, MediaStore};
-pub use mynah_store::{DeadLetter, Delivery, IdempotencyKey, IdempotentCall};
+pub use mynah_store::{
+    AuditEntry, AuditFilter, AuditPage, AuditRow, DeadLetter, Delivery, IdempotencyKey, IdempotentCall,
+};
 pub use scripts::{ScriptSetup, ScriptSources};
 pub use setup::{AccountSetup, HostConfig};
 pub use status::{OutboxEntry, ScriptStatus};

@@ -197,3 +197,12 @@ pub const URL_BYTES: usize = 8_192;
 /// For how long a call with an `Idempotency-Key` is remembered, milliseconds: a day, longer than any program goes on
 /// trying.
 pub const IDEMPOTENCY_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// Bytes of a text that are kept of an action that was not done: what a person reads to see what it would have said.
+pub const AUDIT_TEXT_BYTES: usize = 400;
+
+/// Bytes of JSON that are kept of such an action: a hundred members with ids of 40 characters.
+pub const AUDIT_BODY_BYTES: usize = 5_000;
+
+/// Bytes of the line that says what an action does; two lines of a terminal.
+pub const SUMMARY_BYTES: usize = 160;

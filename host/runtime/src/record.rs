@@ -2,12 +2,9 @@
 
 use std::sync::Arc;
 
-use mynah_model::action::Actor;
-use mynah_model::clock::UnixMs;
 use mynah_model::event::Event;
 use mynah_model::names::{ActNumber, ReleaseId, ScriptName};
 use mynah_model::refusal::Code;
-use mynah_store::{AuditEntry, Write};
 use serde::Serialize;
 use tokio::sync::broadcast;
 
@@ -68,7 +65,7 @@ pub struct ActionRecord {
     pub action: &'static str,
     /// `granted`, `dry-run`, or the code of the refusal.
     pub verdict: &'static str,
-    /// The act that it became.
+    /// The act that it became, or would have become.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub act: Option<ActNumber>,
     /// The script's reason, or the sentence of the refusal.
@@ -86,39 +83,12 @@ impl ActionRecord {
 fn parts(verdict: &Verdict) -> (&'static str, Option<ActNumber>, Option<String>) {
     match verdict {
         Verdict::Granted(act) => ("granted", Some(act.number), act.reason.clone()),
-        Verdict::DryRun(act) => ("dry-run", None, act.reason.clone()),
+        Verdict::DryRun(act) => ("dry-run", Some(act.number), act.reason.clone()),
         Verdict::Schedule { tag, .. } => ("granted", None, Some(format!("timer `{tag}` set"))),
         Verdict::Cancel { tag } => ("granted", None, Some(format!("timer `{tag}` removed"))),
         Verdict::Stop => ("granted", None, None),
         Verdict::Refused(refusal) => (refusal.code.as_str(), None, Some(refusal.text.clone())),
     }
-}
-
-/// The line of the audit for an action. Plain answers that were granted are in the outbox anyway and get none.
-pub(crate) fn audit(
-    actor: &Actor,
-    event: &Event,
-    action: &'static str,
-    verdict: &Verdict,
-    at: UnixMs,
-) -> Option<Write> {
-    let (word, act, text) = parts(verdict);
-    let plain = matches!(verdict, Verdict::Granted(_)) && matches!(action, "reply" | "send" | "send-media");
-    (!plain && !matches!(verdict, Verdict::Stop)).then(|| {
-        let refused = matches!(verdict, Verdict::Refused(_));
-        let reason = text.map(|text| format!(": {text}")).unwrap_or_default();
-        let number = act.map(|act| format!(" (act {act})")).unwrap_or_default();
-        Write::Audit(AuditEntry {
-            at,
-            actor: actor.to_string(),
-            what: if refused { "refused" } else { word }.to_owned(),
-            script: actor.script().cloned(),
-            address: Some(event.address()),
-            seq: Some(event.seq),
-            code: refused.then(|| word.to_owned()),
-            text: format!("{action}{number}{reason}"),
-        })
-    })
 }
 
 /// Tells whoever listens what was decided, after it is committed.

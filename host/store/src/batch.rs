@@ -8,7 +8,8 @@ use mynah_model::clock::UnixMs;
 use mynah_model::event::{Event, EventKind};
 use mynah_model::names::{AccountName, ActNumber, ScriptName, Seq};
 
-use crate::audit::{AuditEntry, DeadLetter};
+use crate::audit::AuditEntry;
+use crate::dead_letters::DeadLetter;
 use crate::deliveries::Delivery;
 use crate::error::StoreError;
 use crate::idempotency::IdempotencyKey;
@@ -62,7 +63,7 @@ pub enum Write {
         /// By the host's clock.
         at: UnixMs,
     },
-    /// Somebody did something that the operator may want to look up.
+    /// Something was asked for that did not become an act, or happened to a script. Its number must be new.
     Audit(AuditEntry),
     /// Something could not be dealt with and is set aside.
     DeadLetter(DeadLetter),
@@ -223,7 +224,7 @@ struct Encoded {
     columns: Columns,
 }
 
-/// What of an event, act or timer is made for its row; empty for other writes.
+/// What of an event, act, timer or audit entry is made for its row; empty for other writes.
 #[derive(Debug, Default)]
 pub(crate) struct Columns {
     /// Where it happens.
@@ -252,6 +253,10 @@ impl Encoded {
                 label: String::new(),
                 json: serde_json::to_string(timer).map_err(StoreError::unwritable("a timer"))?,
             },
+            Write::Audit(AuditEntry { body: Some(body), .. }) => Columns {
+                json: serde_json::to_string(body).map_err(StoreError::unwritable("an action"))?,
+                ..Columns::default()
+            },
             _ => Columns::default(),
         };
         Ok(Self { write, columns })
@@ -264,7 +269,9 @@ impl Encoded {
             Write::Handled { calls, .. } => calls.len(),
             Write::KvPut { key, value, .. } => key.len() + value.as_ref().map_or(0, |row| row.value.len()),
             Write::OutboxEnded { text, .. } | Write::Meta { value: text, .. } => text.len(),
-            Write::Audit(entry) => entry.text.len(),
+            Write::Audit(entry) => {
+                entry.text.len() + entry.details.as_ref().map_or(0, String::len) + self.columns.json.len()
+            }
             Write::DeadLetter(letter) => letter.text.len() + letter.report.as_ref().map_or(0, String::len),
             Write::CallBegun { key, .. } => key.key.len(),
             Write::CallAnswered { answer, .. } => answer.len(),
@@ -286,7 +293,7 @@ impl Encoded {
                 let ending = Ending { outcome: *outcome, code, text, message_id: message_id.as_deref() };
                 tables.ended(*number, ending, *at)
             }
-            Write::Audit(entry) => tables.audit(entry),
+            Write::Audit(entry) => tables.audit(entry, &columns.json),
             Write::DeadLetter(letter) => tables.set_aside(letter),
             Write::DeadLetterRemoved(id) => tables.remove_letter(*id),
             Write::DeliveryQueued(delivery) => tables.queue_delivery(delivery),

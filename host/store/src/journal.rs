@@ -53,9 +53,9 @@ impl Reader {
         self.last("SELECT max(seq) FROM events", LAST_SEQ).map(Seq)
     }
 
-    /// The number of the last act that was ever decided; 0 if there was none.
+    /// The number of the last act that was ever decided, or of the last entry of the audit; 0 if there was none.
     pub(crate) fn last_act(&self) -> Result<ActNumber, StoreError> {
-        self.last("SELECT max(number) FROM outbox", LAST_ACT).map(ActNumber)
+        self.last("SELECT max(number) FROM (SELECT max(number) AS number FROM outbox UNION ALL SELECT max(number) FROM audit)", LAST_ACT).map(ActNumber)
     }
 
     /// The highest number in a table, or the highest that was pruned from it.

@@ -12,8 +12,8 @@
 //! # Layout
 //! - `store`: [`Store`], the one thing that others hold
 //! - `batch`: [`Batch`] and [`Write`], what can be written
-//! - `journal`, `kv`, `outbox`, `timers`, `deliveries`, `audit`, `idempotency`: each a subject's types, how its tables are read
-//!   ([`Reader`]) and how they are written
+//! - `journal`, `kv`, `outbox`, `timers`, `deliveries`, `audit`, `dead_letters`, `idempotency`: each a subject's types, how its
+//!   tables are read ([`Reader`]) and how they are written
 //! - `reader`: read connections; `tables`: the write connection
 //! - `queue`, `writer`: what waits to be written, and the thread that commits it in groups
 //! - `recovery`: [`Recovery`], what a host finds when it opens its database
@@ -25,11 +25,13 @@
 #![doc = include_str!("schema/v1.sql")]
 #![doc = include_str!("schema/v2.sql")]
 #![doc = include_str!("schema/v3.sql")]
+#![doc = include_str!("schema/v4.sql")]
 //! ```
 
 mod audit;
 mod batch;
 mod claim;
+mod dead_letters;
 mod deliveries;
 mod error;
 mod idempotency;
@@ -46,8 +48,9 @@ mod tables;
 mod timers;
 mod writer;
 
-pub use audit::{AuditEntry, AuditFilter, DeadLetter};
+pub use audit::{AuditEntry, AuditFilter, AuditPage, AuditRow};
 pub use batch::{Batch, Write};
+pub use dead_letters::DeadLetter;
 pub use deliveries::Delivery;
 pub use error::StoreError;
 pub use idempotency::{IdempotencyKey, IdempotentCall};

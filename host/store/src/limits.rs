@@ -42,3 +42,13 @@ pub(crate) const IDEMPOTENT_CALLS: i64 = 10_000;
 
 /// Dead letters that are kept; the oldest go. At 1 KiB each this is 100 MiB, months of what a person could look at.
 pub(crate) const DEAD_LETTERS: i64 = 100_000;
+
+/// Numbers before the newest one whose audit entries are kept: a million actions, at 300 bytes each 300 MB of what was
+/// refused if all of it was. The outbox is pruned with its events.
+pub(crate) const AUDIT_NUMBERS: i64 = 1_000_000;
+
+/// Numbers that one look into the audit goes through at most: some 50 ms; whoever wants more goes on from there.
+pub(crate) const AUDIT_LOOKED_AT: i64 = 100_000;
+
+/// By how much a clock may have been set back without entries being missed that are asked for by time, milliseconds.
+pub(crate) const AUDIT_TIME_SLACK_MS: i64 = 3_600_000;

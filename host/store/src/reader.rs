@@ -52,6 +52,23 @@ impl Reader {
         found.transpose()
     }
 
+    /// Reads the rows of a statement one by one, for as long as `read` says that it wants more.
+    pub(crate) fn scan(
+        &self,
+        sql: &str,
+        params: impl Params,
+        mut read: impl FnMut(&Row<'_>) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut statement = self.conn.prepare_cached(sql)?;
+        let mut rows = statement.query(params)?;
+        while let Some(row) = rows.next()? {
+            if !read(row)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// The rows of a statement that stays compiled.
     pub(crate) fn all<T>(
         &self,
@@ -61,4 +78,16 @@ impl Reader {
     ) -> Result<Vec<T>, StoreError> {
         self.conn.prepare_cached(sql)?.query_and_then(params, read)?.collect()
     }
+}
+
+/// A name or an address that stands in a row as text.
+pub(crate) fn parsed<T: std::str::FromStr<Err: ToString>>(
+    table: &'static str,
+    row: i64,
+    text: Option<String>,
+) -> Result<Option<T>, StoreError> {
+    text.map(|text| {
+        text.parse().map_err(|error: T::Err| StoreError::unreadable(table, row, error.to_string()))
+    })
+    .transpose()
 }

@@ -10,8 +10,12 @@ use crate::error::StoreError;
 const APPLICATION_ID: i64 = 0x6d79_6e61;
 
 /// What makes version `n + 1` out of version `n`. A step that was released is never edited.
-const STEPS: [&str; 3] =
-    [include_str!("schema/v1.sql"), include_str!("schema/v2.sql"), include_str!("schema/v3.sql")];
+const STEPS: [&str; 4] = [
+    include_str!("schema/v1.sql"),
+    include_str!("schema/v2.sql"),
+    include_str!("schema/v3.sql"),
+    include_str!("schema/v4.sql"),
+];
 
 /// The newest version that this host knows.
 pub(crate) const KNOWN: i64 = STEPS.len() as i64;

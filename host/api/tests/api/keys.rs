@@ -15,7 +15,7 @@ use mynah_model::event::AccountState;
 use mynah_networks::sim::{Sim, SimConfig};
 use mynah_runtime::scheduler::threads_for;
 use mynah_runtime::{AccountSetup, ApiKind, Host, HostConfig};
-use mynah_store::{AuditFilter, Store};
+use mynah_store::Store;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -51,10 +51,9 @@ fn keys() -> Keys {
     .unwrap()
 }
 
-/// A host with the accounts `qq` and `other`, and what it keeps.
+/// A host with the accounts `qq` and `other`.
 struct Guarded {
     stage: Stage,
-    store: Store,
 }
 
 impl Guarded {
@@ -77,14 +76,14 @@ impl Guarded {
         let engine =
             Engine::new(EngineConfig { workers: threads_for(2), ..EngineConfig::default() }).unwrap();
         let (store, recovery) = Store::open_in_memory().unwrap();
-        let host = Host::start(config, engine, store.clone(), recovery, clock).unwrap();
+        let host = Host::start(config, engine, store, recovery, clock).unwrap();
         let router = mynah_api::router(host.clone(), settings);
         for account in host.accounts() {
             let mut states = account.watch_state();
             let running = states.wait_for(|state| *state == AccountState::Running);
             tokio::time::timeout(PATIENCE, running).await.unwrap().unwrap();
         }
-        Self { stage: Stage { name: ACCOUNT, host, router }, store }
+        Self { stage: Stage { name: ACCOUNT, host, router } }
     }
 
     /// Gets a path with the secret of a key.
@@ -398,10 +397,15 @@ async fn the_audit_knows_whose_key_it_was_and_whoever_watches_the_account_does_n
     let host = Guarded::new().await;
     host.get(BOT, "/openqq/send_friend_message?uid=123456&content=x").await;
     host.get(BOT, "/openqq/shutup_group_member?group_uid=552603&member_uid=45678&time=60").await;
-    let entries = host.store.read(|reader| reader.audit(&AuditFilter::default(), 100)).unwrap();
-    let granted: Vec<_> =
-        entries.iter().map(|(_, entry)| entry).filter(|entry| entry.what == "granted").collect();
-    assert_eq!(granted.iter().map(|entry| entry.actor.as_str()).collect::<Vec<_>>(), ["api:bot", "api:bot"]);
+    host.get(BOT, "/openqq/shutup_group_member?group_uid=552603&member_uid=123455&time=60").await;
+    let (_, page) = host.get(BOSS, "/api/v1/audit?actor=api").await;
+    let entries: Vec<_> = page["entries"].as_array().unwrap().iter().rev().collect();
+    let of = |field: &str| entries.iter().map(|entry| entry[field].as_str().unwrap()).collect::<Vec<_>>();
+    assert_eq!(of("actor"), ["api:bot"; 3]);
+    assert_eq!(of("action"), ["send", "shutup", "shutup"]);
+    assert_eq!(of("outcome"), ["done", "done", "refused"], "{page}");
+    assert_eq!(entries[2]["code"], "moderation.target");
+    assert_eq!(host.get(BOT, "/api/v1/audit").await.0, 403, "it is for the administration");
     let (_, deeds) = host.get(BOSS, "/api/v1/accounts/qq/sim/outbox").await;
     assert!(deeds.as_array().unwrap().iter().all(|deed| deed["by"] == "api"), "{deeds}");
     host.stage.end().await;

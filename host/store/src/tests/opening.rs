@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use mynah_model::names::ActNumber;
 use rusqlite::Connection;
 
 use super::{folder, journal, open, temporary, write};
@@ -80,10 +81,20 @@ fn a_database_of_the_first_version_becomes_one_of_this_version() {
     let old = Connection::open(&path).unwrap();
     old.execute_batch(include_str!("../schema/v1.sql")).unwrap();
     old.execute_batch("INSERT INTO dead_letters (at, code, text) VALUES (1, 'script.trap', 'kept')").unwrap();
+    old.execute_batch(
+        "INSERT INTO audit (at, actor, what, code, text) VALUES (5, 'api', 'refused', 'x.y', 'kept too')",
+    )
+    .unwrap();
     old.pragma_update(None, "application_id", 0x6d79_6e61).unwrap();
     old.pragma_update(None, "user_version", 1).unwrap();
     old.close().unwrap();
-    let (store, _) = open(&path);
+    let (store, recovery) = open(&path);
+    let entry = store.read(|reader| reader.audit_entry(ActNumber(1))).unwrap().unwrap().entry;
+    assert_eq!(
+        (entry.action.as_str(), entry.outcome.as_str(), entry.text.as_str()),
+        ("refused", "refused", "kept too")
+    );
+    assert_eq!(recovery.last_act, ActNumber(1), "no act gets the number of what was taken over");
     let letter = store.read(|reader| reader.dead_letter(1)).unwrap().unwrap();
     assert_eq!((letter.text.as_str(), letter.report), ("kept", None));
     assert_eq!(store.read(|reader| reader.deliveries(&"qq".parse().unwrap())).unwrap(), 0);

@@ -2,21 +2,32 @@
 
 use std::sync::mpsc;
 
+use mynah_model::action::ActionBody;
+use mynah_model::address::AddressPattern;
 use mynah_model::names::{ActNumber, Seq};
+use rusqlite::params_from_iter;
 
 use super::{act, event, folder, group_chat, handled, journal, open, script, temporary, write};
+use crate::audit::query;
+use crate::limits::{AUDIT_LOOKED_AT, AUDIT_NUMBERS};
 use crate::{AuditEntry, AuditFilter, Batch, DeadLetter, Handled, StoreError, Write};
 
-fn entry(at: i64, name: &str, seq: Option<u64>) -> AuditEntry {
+fn entry(number: u64, name: &str, seq: Option<u64>) -> AuditEntry {
     AuditEntry {
-        at,
+        number: ActNumber(number),
+        at: i64::try_from(number).unwrap() * 10,
         actor: format!("script:{name}"),
-        what: "refused".into(),
         script: Some(script(name)),
+        release: Some("ab".repeat(32)),
         address: Some(event(1).address()),
-        seq: seq.map(Seq),
+        action: "kick".into(),
+        outcome: "refused".into(),
         code: Some("budget.exhausted".into()),
         text: "6 in a minute".into(),
+        reason: Some("flood".into()),
+        seq: seq.map(Seq),
+        body: Some(ActionBody::Kick { members: vec!["7".into()], reject_again: false }),
+        details: None,
     }
 }
 
@@ -43,26 +54,94 @@ fn events_are_read_as_they_were_journalled() {
 }
 
 #[test]
-fn audit_is_filtered_and_paged_newest_first() {
+fn actions_and_acts_are_one_list_that_is_filtered_and_paged_newest_first() {
     let store = temporary();
-    write(&store, (0..5).map(|at| Write::Audit(entry(at, "a", Some(7)))).collect::<Vec<_>>()).unwrap();
-    write(&store, Write::Audit(entry(5, "b", None))).unwrap();
-    let list = |filter: &AuditFilter, limit| {
-        let entries = store.read(|reader| reader.audit(filter, limit)).unwrap();
-        entries.iter().map(|(_, entry)| entry.at).collect::<Vec<_>>()
+    write(&store, (0..5).map(|number| Write::Audit(entry(2 * number + 1, "a", Some(7)))).collect::<Vec<_>>())
+        .unwrap();
+    write(&store, Write::OutboxDecided(act(4, None))).unwrap();
+    write(&store, Write::Audit(entry(11, "b", None))).unwrap();
+    let list = |filter: AuditFilter, limit| {
+        let page = store.read(|reader| reader.audit(&filter, limit)).unwrap();
+        let numbers = page.rows.iter().map(|row| row.entry.number.0).collect::<Vec<_>>();
+        (numbers, page.next.map(|next| next.0))
     };
-    assert_eq!(list(&AuditFilter::default(), 3), [5, 4, 3]);
-    assert_eq!(list(&AuditFilter { before: Some(4), ..AuditFilter::default() }, 9), [2, 1, 0]);
-    assert_eq!(list(&AuditFilter { script: Some(script("b")), ..AuditFilter::default() }, 9), [5]);
-    let all = AuditFilter {
+    let all = AuditFilter::default;
+    assert_eq!(list(all(), 3), (vec![11, 9, 7], Some(7)));
+    assert_eq!(list(AuditFilter { before: Some(ActNumber(7)), ..all() }, 9), (vec![5, 4, 3, 1], None));
+    assert_eq!(list(AuditFilter { script: Some(script("b")), ..all() }, 9), (vec![11], None));
+    assert_eq!(list(AuditFilter { actor: Some("script".into()), ..all() }, 2), (vec![11, 9], Some(9)));
+    assert_eq!(list(AuditFilter { action: Some("send".into()), ..all() }, 9), (vec![4], None));
+    assert_eq!(list(AuditFilter { outcome: Some("decided".into()), ..all() }, 9), (vec![4], None));
+    assert_eq!(list(AuditFilter { code: Some("budget.exhausted".into()), ..all() }, 1), (vec![11], Some(11)));
+    assert_eq!(list(AuditFilter { since: Some(30), until: Some(50), ..all() }, 9).0, [5, 3]);
+    let elsewhere: AddressPattern = "other/group/*".parse().unwrap();
+    assert_eq!(list(AuditFilter { chats: Some(elsewhere), ..all() }, 9), (vec![], None));
+    let several = AuditFilter {
         script: Some(script("a")),
-        address: Some(event(1).address()),
+        chats: Some(event(1).address().to_string().parse().unwrap()),
         seq: Some(Seq(7)),
-        before: Some(3),
+        before: Some(ActNumber(5)),
+        ..all()
     };
-    assert_eq!(list(&all, 9), [1, 0]);
-    let first = store.read(|reader| reader.audit(&all, 1)).unwrap().remove(0);
-    assert_eq!(first, (2, entry(1, "a", Some(7))));
+    assert_eq!(list(several.clone(), 9), (vec![3, 1], None));
+    let first = store.read(|reader| reader.audit(&several, 1)).unwrap().rows.remove(0);
+    assert_eq!((first.entry, first.ended_at), (entry(3, "a", Some(7)), Some(30)));
+}
+
+#[test]
+fn a_long_search_says_where_to_go_on_and_finds_everything_in_the_end() {
+    let store = temporary();
+    let step = u64::try_from(AUDIT_LOOKED_AT).unwrap() - 1;
+    write(
+        &store,
+        (0..5)
+            .map(|n| Write::Audit(entry(1 + n * step, if n == 0 { "a" } else { "b" }, None)))
+            .collect::<Vec<_>>(),
+    )
+    .unwrap();
+    let mut filter = AuditFilter { script: Some(script("a")), ..AuditFilter::default() };
+    let mut pages = 0;
+    let found = loop {
+        let page = store.read(|reader| reader.audit(&filter, 10)).unwrap();
+        pages += 1;
+        if let Some(row) = page.rows.first() {
+            break row.entry.number;
+        }
+        filter.before = Some(page.next.unwrap());
+    };
+    assert_eq!((found, pages), (ActNumber(1), 3));
+}
+
+#[test]
+fn a_look_into_the_audit_follows_numbers_and_indices() {
+    let store = temporary();
+    let plan = |filter: &AuditFilter| {
+        let (sql, params) = query(filter, 10, 0).unwrap();
+        store
+            .read(|reader| {
+                reader.all(&format!("EXPLAIN QUERY PLAN {sql}"), params_from_iter(params.clone()), |row| {
+                    Ok(row.get::<_, String>(3)?)
+                })
+            })
+            .unwrap()
+            .join("; ")
+    };
+    let along = plan(&AuditFilter { action: Some("kick".into()), ..AuditFilter::default() });
+    assert_eq!(along.matches("USING INTEGER PRIMARY KEY").count(), 2, "{along}");
+    assert!(!along.contains("SCAN audit") && !along.contains("TEMP B-TREE"), "{along}");
+    let one = plan(&AuditFilter { seq: Some(Seq(1)), ..AuditFilter::default() });
+    assert!(one.contains("INDEX audit_seq") && one.contains("INDEX outbox_cause"), "{one}");
+}
+
+#[test]
+fn old_entries_of_the_audit_make_room_for_new_ones() {
+    let store = temporary();
+    let newest = u64::try_from(AUDIT_NUMBERS).unwrap() + 1;
+    for number in [1, 2, newest] {
+        write(&store, Write::Audit(entry(number, "a", None))).unwrap();
+    }
+    let left = |number| store.read(|reader| reader.audit_entry(ActNumber(number))).unwrap().is_some();
+    assert_eq!([left(1), left(2), left(newest)], [false, true, true]);
 }
 
 #[test]

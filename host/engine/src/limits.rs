@@ -113,6 +113,15 @@ pub const SCARCE_MEMORY_BYTES: u64 = 64 << 20;
 /// Frames in a backtrace. 20: the panic machinery takes five.
 pub const BACKTRACE_FRAMES: usize = 20;
 
+/// Entries in one list of what a script says of itself. 200: a script with more commands than that is several.
+pub const INFO_ITEMS: usize = 200;
+
+/// Bytes of one text of what a script says of itself. 2 KiB: a paragraph.
+pub const INFO_TEXT: usize = 2 * KIB;
+
+/// Bytes of a script's JSON Schema for its settings. 64 KiB: some hundred settings with their descriptions.
+pub const INFO_SCHEMA: usize = 64 * KIB;
+
 /// How deep components, modules and types of instances may stand within each other. 16: tools write two or three levels; at
 /// some hundred the parser runs out of stack, which nothing survives.
 pub const NESTING: usize = 16;

@@ -6,10 +6,12 @@ use mynah_model::script::{Ask, Command, Filter, ScriptInfo};
 
 use crate::bindings::mynah::script::types as wire;
 use crate::fault::cut;
+use crate::limits::{INFO_ITEMS, INFO_SCHEMA, INFO_TEXT};
 use crate::wire_answer::{attrs, chat_kind};
 
 /// The answer of `describe`. The error says what is wrong with it.
 pub(crate) fn script_info(info: wire::ScriptInfo) -> Result<ScriptInfo, String> {
+    check_sizes(&info)?;
     if let Some(schema) = &info.settings_schema {
         serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(schema)
             .map_err(|error| format!("its settings-schema is not a JSON object: {error}"))?;
@@ -38,6 +40,40 @@ pub(crate) fn script_info(info: wire::ScriptInfo) -> Result<ScriptInfo, String> 
         asks: info.asks.into_iter().map(|ask| Ask { name: ask.name, reason: ask.reason }).collect(),
         attrs: attrs(info.attrs),
     })
+}
+
+/// People read these texts, and the host keeps them for as long as it runs.
+fn check_sizes(info: &wire::ScriptInfo) -> Result<(), String> {
+    let lists = [
+        ("commands", info.commands.len()),
+        ("wants", info.wants.len()),
+        ("asks", info.asks.len()),
+        ("attrs", info.attrs.len()),
+        ("aliases of a command", info.commands.iter().map(|it| it.aliases.len()).max().unwrap_or_default()),
+        ("commands that it wants", info.wants.iter().map(|it| it.commands.len()).max().unwrap_or_default()),
+        ("events of a filter", info.wants.iter().map(|it| it.events.len()).max().unwrap_or_default()),
+        ("chats of a filter", info.wants.iter().map(|it| it.chats.len()).max().unwrap_or_default()),
+        ("pattern-sets", info.wants.iter().map(|it| it.pattern_sets.len()).max().unwrap_or_default()),
+    ];
+    if let Some((name, len)) = lists.into_iter().find(|(_, len)| *len > INFO_ITEMS) {
+        return Err(format!("its {name} are {len}; there may be {INFO_ITEMS}"));
+    }
+    if let Some(schema) = info.settings_schema.as_ref().filter(|schema| schema.len() > INFO_SCHEMA) {
+        return Err(format!("its settings-schema has {} bytes; it may have {INFO_SCHEMA}", schema.len()));
+    }
+    let commands = info.commands.iter().flat_map(|it| {
+        [("command's name", &it.name), ("command's usage", &it.usage), ("command's help", &it.help)]
+            .into_iter()
+            .chain(it.aliases.iter().map(|alias| ("command's alias", alias)))
+    });
+    let asks = info.asks.iter().flat_map(|it| [("ask's name", &it.name), ("ask's reason", &it.reason)]);
+    let attrs = info.attrs.iter().flat_map(|it| [("attr's name", &it.name), ("attr's value", &it.value)]);
+    let own = [("name", &info.name), ("version", &info.version), ("summary", &info.summary)];
+    let mut texts = own.into_iter().chain(commands).chain(asks).chain(attrs);
+    match texts.find(|(_, text)| text.len() > INFO_TEXT) {
+        Some((name, text)) => Err(format!("its {name} has {} bytes; it may have {INFO_TEXT}", text.len())),
+        None => Ok(()),
+    }
 }
 
 fn words(command: &Command) -> impl Iterator<Item = &String> {

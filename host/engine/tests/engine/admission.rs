@@ -169,6 +169,15 @@ fn what_a_script_says_of_itself_is_checked() {
             wants(vec![wanting], vec![command("roll")]),
             "wants the command `rol`, which is not among its commands",
         ),
+        (wants(vec![Filter::default(); 201], vec![]), "its wants are 201; there may be 200"),
+        (
+            ScriptInfo { summary: "x".repeat(2_049), ..ScriptInfo::default() },
+            "its summary has 2049 bytes; it may have 2048",
+        ),
+        (
+            ScriptInfo { settings_schema: Some(" ".repeat(65_537)), ..ScriptInfo::default() },
+            "its settings-schema has 65537 bytes; it may have 65536",
+        ),
         (ScriptInfo { settings_schema: Some("[]".into()), ..ScriptInfo::default() }, "not a JSON object"),
     ] {
         let refusal = refused(&Guest::new().info(info).build());

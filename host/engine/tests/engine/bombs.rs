@@ -5,24 +5,8 @@ use std::fmt::Write;
 use mynah_model::refusal::Code;
 
 use crate::guest::Guest;
+use crate::unfolding::{components_within_components, doubling, types_within_types, unfolding_name};
 use crate::world::{admit, call, message, script};
-
-/// A component in which each of so many levels makes two instances of the level below.
-fn doubling(levels: usize) -> Vec<u8> {
-    let mut text =
-        String::from("(component (component $c0 (core module $m) (core instance (instantiate $m)))");
-    for level in 1..=levels {
-        let below = level - 1;
-        write!(
-            text,
-            "(component $c{level} (alias outer 1 $c{below} (component $below))
-                (instance (instantiate $below)) (instance (instantiate $below)))"
-        )
-        .unwrap();
-    }
-    write!(text, "(instance (instantiate $c{levels})))").unwrap();
-    wat::parse_str(text).unwrap()
-}
 
 #[test]
 fn components_within_components_are_counted_before_they_unfold() {
@@ -34,16 +18,6 @@ fn components_within_components_are_counted_before_they_unfold() {
     );
     // A few are let through, to be told what else is missing.
     assert_eq!(admit(&doubling(3)).unwrap_err().code, Code::ContractMismatch);
-}
-
-/// A C++ name for `f(X<int, int>, X<X<int, int>, X<int, int>>, ...)`: each level is twice as long as the one before.
-fn unfolding_name(levels: usize) -> String {
-    let mut name = String::from("_Z1f1XIiiE");
-    for level in 0..levels {
-        let before = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ".chars().nth(level).unwrap();
-        write!(name, "S_IS{before}_S{before}_E").unwrap();
-    }
-    name
 }
 
 #[test]
@@ -83,27 +57,11 @@ fn imports_are_bounded_in_number_and_length() {
     }
 }
 
-/// A section of a component or module.
-fn section(id: u8, content: &[u8]) -> Vec<u8> {
-    let mut len = content.len();
-    let mut bytes = vec![id];
-    while len > 0x7f {
-        bytes.push((len & 0x7f) as u8 | 0x80);
-        len >>= 7;
-    }
-    bytes.push(len as u8);
-    bytes.extend_from_slice(content);
-    bytes
-}
-
-const HEADER: &[u8] = b"\0asm\x0d\0\x01\0";
-
 #[test]
 fn types_within_types_end_before_the_stack_of_whoever_reads_them() {
     for levels in [17, 1_000, 1_000_000] {
         for lead in [0x41, 0x42] {
-            let types = [[1].as_slice(), &[lead, 1, 1].repeat(levels), &[lead, 0]].concat();
-            let refusal = admit(&[HEADER, &section(7, &types)].concat()).unwrap_err();
+            let refusal = admit(&types_within_types(lead, levels)).unwrap_err();
             assert_eq!(refusal.code, Code::ComponentInvalid);
             assert!(refusal.text.contains("more than 16 deep"), "{refusal}");
         }
@@ -112,11 +70,7 @@ fn types_within_types_end_before_the_stack_of_whoever_reads_them() {
 
 #[test]
 fn components_within_components_end_at_a_depth() {
-    let mut bytes = HEADER.to_vec();
-    for _ in 0..5_000 {
-        bytes = [HEADER, &section(4, &bytes)].concat();
-    }
-    let refusal = admit(&bytes).unwrap_err();
+    let refusal = admit(&components_within_components(5_000)).unwrap_err();
     assert!(refusal.text.contains("more than 16 deep"), "{refusal}");
 }
 

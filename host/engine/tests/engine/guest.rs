@@ -17,6 +17,7 @@ pub(crate) struct Guest {
     imports: String,
     handle: String,
     describe: String,
+    realloc: String,
     items: String,
 }
 
@@ -28,6 +29,7 @@ impl Guest {
             imports: String::new(),
             handle: NOTHING.into(),
             describe: format!("i32.const {INFO}"),
+            realloc: REALLOC.into(),
             items: String::new(),
         }
     }
@@ -56,6 +58,13 @@ impl Guest {
         self
     }
 
+    /// The body of what the host asks for room: leaves an address on the stack.
+    #[allow(dead_code, reason = "this file is a part of two crates of tests")]
+    pub(crate) fn realloc(mut self, body: &str) -> Self {
+        self.realloc = body.into();
+        self
+    }
+
     /// More of the module: functions, data, a start function.
     pub(crate) fn item(mut self, item: &str) -> Self {
         self.items.push_str(item);
@@ -75,16 +84,14 @@ impl Guest {
                 (memory (export "memory") 8)
                 (global $next (mut i32) (i32.const 262144))
                 (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
-                    (local $at i32)
-                    (local.set $at (i32.and (i32.add (global.get $next) (i32.const 7)) (i32.const -8)))
-                    (global.set $next (i32.add (local.get $at) (local.get 3)))
-                    (local.get $at))
+                    (local $at i32) {realloc})
                 (func (export "describe") (result i32) {describe})
                 (func (export "handle") (param $event i32) (result i32) {handle})
                 (data (i32.const {INFO}) "{data}")
                 {items}
             )"#,
             imports = self.imports,
+            realloc = self.realloc,
             handle = self.handle,
             items = self.items,
         );
@@ -94,6 +101,12 @@ impl Guest {
         ComponentEncoder::default().module(&module).unwrap().encode().unwrap()
     }
 }
+
+/// Room after all room that was given before.
+const REALLOC: &str = "
+    (local.set $at (i32.and (i32.add (global.get $next) (i32.const 7)) (i32.const -8)))
+    (global.set $next (i32.add (local.get $at) (local.get 3)))
+    (local.get $at)";
 
 /// The result `ok` with an empty list: all zeroes.
 pub(crate) const NOTHING: &str = "i32.const 64";

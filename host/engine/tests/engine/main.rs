@@ -2,7 +2,7 @@
 //! they need no toolchain and can do what no compiler would.
 //!
 //! # Layout
-//! - `guest`: components from text; `guest_build`: components from sources
+//! - `guest`, `unfolding`: components from text; `guest_build`: components from sources
 //! - `world`: an engine, events and a store in memory
 //! - the others: one behaviour each
 
@@ -33,5 +33,7 @@ mod lifetimes;
 mod routing;
 #[cfg(test)]
 mod state;
+#[cfg(test)]
+mod unfolding;
 #[cfg(test)]
 mod world;

@@ -1,6 +1,14 @@
 //! What a script can do to its host: nothing. Each attempt is stopped or refused with an error that names the limit, and
 //! the script beside it answers the same event.
 
+mod attempts;
+mod components;
+mod corpus;
+#[path = "../host/engine/tests/engine/guest.rs"]
+mod guest;
+#[path = "../host/engine/tests/engine/unfolding.rs"]
+mod unfolding;
+
 use std::time::{Duration, Instant};
 
 use mynah_networks::sim::Say;

@@ -6,6 +6,7 @@
 //! - `cases`: what people do and what comes of it, as data in `tests/cases`
 //! - `hostile`, `kill`, `loops`, `reload`, `timers`: what holds under attack, SIGKILL, endless answers, new releases, restarts
 //! - `audit`: who asked for what, and what became of it, in the API and in `mynah journal`
+//!   (`hostile/` has the hostile components and what the host says to each, the table of `docs/hostile.md`)
 //! - `controller`: accounts that are logged in and stopped while `mynah run` serves them
 //! - `keys`: keys and certificates, from `mynah.toml` to who is served
 //! - `webhooks`: post_api, post_stdout and poll_api of a whole host, also under SIGKILL

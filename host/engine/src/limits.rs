@@ -113,6 +113,9 @@ pub const SCARCE_MEMORY_BYTES: u64 = 64 << 20;
 /// Frames in a backtrace. 20: the panic machinery takes five.
 pub const BACKTRACE_FRAMES: usize = 20;
 
+/// Attrs of one picture or file in an answer. 64: networks know a handful.
+pub const MEDIA_ATTRS: usize = 64;
+
 /// Entries in one list of what a script says of itself. 200: a script with more commands than that is several.
 pub const INFO_ITEMS: usize = 200;
 

@@ -9,7 +9,7 @@ use mynah_model::refusal::Code;
 
 use crate::bindings::mynah::script::types as wire;
 use crate::fault::{Fault, cut};
-use crate::limits::Limits;
+use crate::limits::{Limits, MEDIA_ATTRS};
 
 /// The actions of an answer.
 pub(crate) fn actions(answer: Vec<wire::Action>, limits: &Limits) -> Result<Vec<Action>, Fault> {
@@ -175,6 +175,17 @@ impl Reader<'_> {
     }
 
     fn media(&self, at: Place, media: wire::Media) -> Result<Media, Fault> {
+        if media.attrs.len() > MEDIA_ATTRS {
+            return Err(Fault::new(
+                Code::ScriptAnswer,
+                format!(
+                    "`{}` of action {} has a media of {} attrs; it may have {MEDIA_ATTRS}",
+                    at.field,
+                    at.action,
+                    media.attrs.len()
+                ),
+            ));
+        }
         for attr in &media.attrs {
             self.check(at, &attr.name)?;
             self.check(at, &attr.value)?;

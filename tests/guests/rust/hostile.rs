@@ -25,6 +25,15 @@ fn attempt(_: &Event, message: &Message) -> Result<Vec<Reply>> {
         "million" => Ok(vec![reply("again"); 1_000_000]),
         "many" => Ok(vec![reply("again"); 1_000]),
         "long" => Ok(vec![reply("x".repeat(1 << 19))]),
+        "segments" => {
+            let segments = vec![Segment::Text("again".into()); 1_000];
+            Ok(vec![Reply { segments, ..reply("") }])
+        }
+        "attributes" => Ok(vec![Reply { segments: vec![decorated()], ..reply("") }]),
+        "scream" => screams(),
+        "mutter" => mutters(),
+        "grow" => Ok(vec![reply(format!("{} KiB", grow() >> 10))]),
+        "abort" => std::process::abort(),
         "error" => Err(Error::fault("I would rather not")),
         "log" => {
             for line in 0..100_000 {
@@ -42,6 +51,41 @@ fn attempt(_: &Event, message: &Message) -> Result<Vec<Reply>> {
         "fine" => Ok(vec![reply("fine")]),
         _ => Ok(Vec::new()),
     }
+}
+
+/// A picture with more to say of it than anybody reads.
+fn decorated() -> Segment {
+    let attr = |number: u32| mynah_sdk::types::Attr { name: format!("a{number}"), value: "1".into() };
+    let attrs = (0..10_000).map(attr).collect();
+    let url = Some("https://example.org/".into());
+    Segment::Image(Media { id: None, url, path: None, name: None, mime: None, size: None, attrs })
+}
+
+#[expect(clippy::panic, reason = "this is what is tried")]
+fn screams() -> ! {
+    panic!("{}", "A".repeat(500_000))
+}
+
+/// Writes without a line's end, for as long as it is let.
+fn mutters() -> ! {
+    use std::io::Write;
+    loop {
+        // Nobody is told what was not taken.
+        let _ = std::io::stderr().write_all(&[b'.'; 4_096]);
+    }
+}
+
+/// Takes memory a thousand times, page by page, up to just under what it may have: the bytes.
+fn grow() -> usize {
+    let mut pages = 0;
+    for _ in 0..1_000 {
+        #[cfg(target_arch = "wasm32")]
+        if core::arch::wasm32::memory_grow(0, 1) == usize::MAX {
+            break;
+        }
+        pages += 1;
+    }
+    pages << 16
 }
 
 fn spin() -> ! {

@@ -18,6 +18,7 @@ pub(crate) struct Guest {
     handle: String,
     describe: String,
     realloc: String,
+    pages: u32,
     items: String,
 }
 
@@ -30,6 +31,7 @@ impl Guest {
             handle: NOTHING.into(),
             describe: format!("i32.const {INFO}"),
             realloc: REALLOC.into(),
+            pages: 8,
             items: String::new(),
         }
     }
@@ -65,6 +67,13 @@ impl Guest {
         self
     }
 
+    /// The pages of 64 KiB that its memory begins with, instead of 8.
+    #[allow(dead_code, reason = "this file is a part of two crates of tests")]
+    pub(crate) fn pages(mut self, pages: u32) -> Self {
+        self.pages = pages;
+        self
+    }
+
     /// More of the module: functions, data, a start function.
     pub(crate) fn item(mut self, item: &str) -> Self {
         self.items.push_str(item);
@@ -81,7 +90,7 @@ impl Guest {
         let text = format!(
             r#"(module
                 {imports}
-                (memory (export "memory") 8)
+                (memory (export "memory") {pages})
                 (global $next (mut i32) (i32.const 262144))
                 (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
                     (local $at i32) {realloc})
@@ -92,6 +101,7 @@ impl Guest {
             )"#,
             imports = self.imports,
             realloc = self.realloc,
+            pages = self.pages,
             handle = self.handle,
             items = self.items,
         );
@@ -116,13 +126,28 @@ pub(crate) fn wants(wants: Vec<Filter>, commands: Vec<Command>) -> ScriptInfo {
     ScriptInfo { name: "guest".into(), wants, commands, ..ScriptInfo::default() }
 }
 
+/// The contract's world, with the one wasi interface besides that these guests use.
 fn contract() -> &'static (Resolve, WorldId) {
     static CONTRACT: OnceLock<(Resolve, WorldId)> = OnceLock::new();
     CONTRACT.get_or_init(|| {
         let mut resolve = Resolve::default();
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit/v0.1");
-        let (package, _) = resolve.push_dir(folder).unwrap();
-        let world = resolve.select_world(&[package], Some("script")).unwrap();
+        resolve.push_dir(folder).unwrap();
+        let mut world = None;
+        for text in [
+            "package wasi:io@0.2.0; interface streams { resource output-stream; }",
+            "package wasi:cli@0.2.0; interface stdout {
+                use wasi:io/streams@0.2.0.{output-stream};
+                get-stdout: func() -> output-stream;
+            }",
+            "package tests:guests; world guest {
+                include mynah:script/script@0.1.0;
+                import wasi:cli/stdout@0.2.0;
+            }",
+        ] {
+            world = Some(resolve.push_str("guests.wit", text).unwrap());
+        }
+        let world = resolve.select_world(&[world.unwrap()], Some("guest")).unwrap();
         (resolve, world)
     })
 }

@@ -108,11 +108,11 @@ impl Intake {
                 wanted.extend(account.take_recovered());
             }
             let event = Arc::new(number(account, *last, received_at, happening));
-            writes.push(Write::Event(event.clone()));
             if rules.wants(&event) {
+                writes.push(Write::Event(event.clone()));
                 wanted.extend(account.keep_behind_recovered(event.clone()));
             } else {
-                writes.push(Write::Handled { seq: event.seq, at: received_at, calls: "[]".to_owned() });
+                writes.push(Write::UnwantedEvent(event.clone()));
             }
             events.push(event);
         }

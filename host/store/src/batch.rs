@@ -13,6 +13,7 @@ use crate::dead_letters::DeadLetter;
 use crate::deliveries::Delivery;
 use crate::error::StoreError;
 use crate::idempotency::IdempotencyKey;
+use crate::journal::Wanted;
 use crate::kv::KvRow;
 use crate::outbox::Ending;
 use crate::tables::Tables;
@@ -23,6 +24,8 @@ use crate::timers::Timer;
 pub enum Write {
     /// An event enters the journal and waits to be handled. Its number must be new.
     Event(Arc<Event>),
+    /// An event enters the journal that no script wants: it is there to be read. Its number must be new.
+    UnwantedEvent(Arc<Event>),
     /// An event was handled. It must be waiting: the batch is refused otherwise, so that nothing is
     /// handled twice.
     Handled {
@@ -238,7 +241,7 @@ pub(crate) struct Columns {
 impl Encoded {
     fn new(write: Write) -> Result<Self, StoreError> {
         let columns = match &write {
-            Write::Event(event) => Columns {
+            Write::Event(event) | Write::UnwantedEvent(event) => Columns {
                 address: event.address().to_string(),
                 label: kind_name(event.body.kind())?,
                 json: serde_json::to_string(event).map_err(StoreError::unwritable("an event"))?,
@@ -284,7 +287,8 @@ impl Encoded {
     fn apply(&self, tables: &mut Tables) -> Result<(), StoreError> {
         let columns = &self.columns;
         match &self.write {
-            Write::Event(event) => tables.journal(event, columns),
+            Write::Event(event) => tables.journal(event, columns, Wanted::Yes),
+            Write::UnwantedEvent(event) => tables.journal(event, columns, Wanted::No),
             Write::Handled { seq, at, calls } => tables.handled(*seq, *at, calls),
             Write::KvPut { script, scope, key, value } => tables.put(script, scope, key, value.as_ref()),
             Write::OutboxDecided(act) => tables.decide(act, columns),

@@ -7,7 +7,7 @@ use rusqlite::Row;
 
 use crate::batch::Columns;
 use crate::error::{StoreError, loaded, stored_seq};
-use crate::limits::PRUNE_ROWS;
+use crate::limits::{NOTE_HANDLED, PRUNE_ROWS};
 use crate::reader::Reader;
 use crate::tables::Tables;
 
@@ -18,6 +18,23 @@ pub struct Handled {
     pub at: UnixMs,
     /// JSON text: which scripts were called, as it was written.
     pub calls: String,
+}
+
+/// Whether a row of `events` is one that was handled, or that nobody needs to handle.
+macro_rules! is_handled {
+    () => {
+        "(unwanted IS NOT NULL OR EXISTS (SELECT 1 FROM handled WHERE handled.seq = events.seq))"
+    };
+}
+
+/// Whether a row of `events` waits.
+macro_rules! waits {
+    () => {
+        concat!(
+            "seq >= coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'store.handled_before'), 0) AND NOT ",
+            is_handled!()
+        )
+    };
 }
 
 impl Reader {
@@ -35,17 +52,21 @@ impl Reader {
         )
     }
 
-    /// How an event was handled; `None` if it waits, or is not in the journal.
+    /// How an event was handled; `None` if it waits, or is not in the journal. One that no script wanted was handled by
+    /// nobody when it came.
     pub fn handled(&self, seq: Seq) -> Result<Option<Handled>, StoreError> {
-        self.one("SELECT handled_at, calls FROM handled WHERE seq = ?1", [stored_seq(seq)?], |row| {
-            Ok(Handled { at: row.get(0)?, calls: row.get(1)? })
-        })
+        self.one(
+            "SELECT handled_at, calls FROM handled WHERE seq = ?1
+             UNION ALL SELECT received_at, '[]' FROM events WHERE seq = ?1 AND unwanted IS NOT NULL",
+            [stored_seq(seq)?],
+            |row| Ok(Handled { at: row.get(0)?, calls: row.get(1)? }),
+        )
     }
 
     /// How many events wait to be handled.
     pub fn waiting(&self) -> Result<u64, StoreError> {
-        let count = self.one("SELECT count(*) FROM waiting", [], |row| Ok(row.get(0)?))?;
-        Ok(loaded(count.unwrap_or(0)))
+        let sql = concat!("SELECT count(*) FROM events WHERE ", waits!());
+        Ok(loaded(self.one(sql, [], |row| Ok(row.get(0)?))?.unwrap_or(0)))
     }
 
     /// The number of the last event that was ever journalled; 0 if there was none.
@@ -77,17 +98,29 @@ impl Reader {
         limit: u32,
     ) -> Result<WaitingPage, StoreError> {
         self.all(
-            "SELECT seq, event FROM waiting JOIN events USING (seq)
-             WHERE seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3",
+            concat!(
+                "SELECT seq, event FROM events WHERE seq > ?1 AND seq <= ?2 AND ",
+                waits!(),
+                " ORDER BY seq LIMIT ?3"
+            ),
             (stored_seq(after)?, stored_seq(last)?, limit),
             |row| Ok((Seq(loaded(row.get(0)?)), read_event(row))),
         )
     }
 
     pub(crate) fn any_handled_before(&self, seq: Seq) -> Result<bool, StoreError> {
-        let sql = "SELECT 1 FROM handled WHERE seq < ?1 LIMIT 1";
+        let sql = concat!("SELECT 1 FROM events WHERE seq < ?1 AND ", is_handled!(), " LIMIT 1");
         Ok(self.one(sql, [stored_seq(seq)?], |_| Ok(()))?.is_some())
     }
+}
+
+/// Whether a script wants an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// It waits to be handled.
+    Yes,
+    /// It is only kept.
+    No,
 }
 
 /// Waiting events and their numbers.
@@ -97,6 +130,9 @@ pub(crate) type WaitingPage = Vec<(Seq, Result<Event, StoreError>)>;
 const LAST_SEQ: &str = "store.last_seq";
 const LAST_ACT: &str = "store.last_act";
 
+/// The first event that may wait: those before it are handled.
+const HANDLED_BEFORE: &str = "store.handled_before";
+
 /// Reads columns `seq, event`.
 fn read_event(row: &Row<'_>) -> Result<Event, StoreError> {
     let seq: i64 = row.get(0)?;
@@ -105,32 +141,70 @@ fn read_event(row: &Row<'_>) -> Result<Event, StoreError> {
 }
 
 impl Tables {
-    pub(crate) fn journal(&mut self, event: &Event, columns: &Columns) -> Result<(), StoreError> {
+    pub(crate) fn journal(
+        &mut self,
+        event: &Event,
+        columns: &Columns,
+        wanted: Wanted,
+    ) -> Result<(), StoreError> {
         let seq = stored_seq(event.seq)?;
+        let unwanted = (wanted == Wanted::No).then_some(1);
         let added = self.run(
-            "INSERT INTO events (seq, received_at, address, kind, event) VALUES (?1, ?2, ?3, ?4, ?5)",
-            (seq, event.received_at, &columns.address, &columns.label, &columns.json),
+            "INSERT INTO events (seq, received_at, address, kind, event, unwanted) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            (seq, event.received_at, &columns.address, &columns.label, &columns.json, unwanted),
         );
         added.map_err(|error| match StoreError::is_duplicate(&error) {
             true => StoreError::EventKnown { seq: event.seq },
             false => error.into(),
         })?;
-        self.run("INSERT INTO waiting (seq) VALUES (?1)", [seq])?;
         Ok(())
     }
 
     pub(crate) fn handled(&mut self, seq: Seq, at: UnixMs, calls: &str) -> Result<(), StoreError> {
-        let row = stored_seq(seq)?;
-        if self.run("DELETE FROM waiting WHERE seq = ?1", [row])? == 0 {
-            return Err(StoreError::NotWaiting { seq });
+        let added = self.run(
+            "INSERT INTO handled (seq, handled_at, calls) SELECT seq, ?2, ?3 FROM events
+             WHERE seq = ?1 AND unwanted IS NULL",
+            (stored_seq(seq)?, at, calls),
+        );
+        match added {
+            Ok(0) => Err(StoreError::NotWaiting { seq }),
+            Err(error) if StoreError::is_duplicate(&error) => Err(StoreError::NotWaiting { seq }),
+            Err(error) => Err(error.into()),
+            Ok(_) => {
+                self.handled_since += 1;
+                Ok(())
+            }
         }
-        self.run("INSERT INTO handled (seq, handled_at, calls) VALUES (?1, ?2, ?3)", (row, at, calls))?;
-        Ok(())
+    }
+
+    /// Notes now and then, within the transaction of those who wrote, how far all events are handled, so that a host that
+    /// opens the database looks for those that wait at the end only.
+    pub(crate) fn note_handled(&mut self) -> Result<(), StoreError> {
+        if self.handled_since < NOTE_HANDLED {
+            return Ok(());
+        }
+        self.handled_since = 0;
+        let first_waiting = self.number(
+            concat!(
+                "SELECT coalesce((SELECT seq FROM events WHERE ",
+                waits!(),
+                " ORDER BY seq LIMIT 1), (SELECT max(seq) + 1 FROM events), 0)"
+            ),
+            [],
+        )?;
+        self.set_meta(HANDLED_BEFORE, &first_waiting.to_string())
     }
 
     /// Removes the oldest handled events before one, with what was done about them.
     pub(crate) fn prune_events(&mut self, before: Seq) -> Result<(), StoreError> {
-        let first = self.number("SELECT coalesce(min(seq), 0) FROM handled", [])?;
+        let first = self.number(
+            concat!(
+                "SELECT coalesce((SELECT seq FROM events WHERE ",
+                is_handled!(),
+                " ORDER BY seq LIMIT 1), 0)"
+            ),
+            [],
+        )?;
         let end = stored_seq(before)?.min(first.saturating_add(PRUNE_ROWS.into()));
         for (key, sql) in [
             (LAST_SEQ, "SELECT coalesce(max(seq), 0) FROM events"),
@@ -146,7 +220,7 @@ impl Tables {
              AND ended_at IS NOT NULL",
             [end],
         )?;
-        self.run("DELETE FROM events WHERE seq IN (SELECT seq FROM handled WHERE seq < ?1)", [end])?;
+        self.run(concat!("DELETE FROM events WHERE seq < ?1 AND ", is_handled!()), [end])?;
         self.run("DELETE FROM handled WHERE seq < ?1", [end])?;
         Ok(())
     }

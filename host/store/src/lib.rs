@@ -26,6 +26,7 @@
 #![doc = include_str!("schema/v2.sql")]
 #![doc = include_str!("schema/v3.sql")]
 #![doc = include_str!("schema/v4.sql")]
+#![doc = include_str!("schema/v5.sql")]
 //! ```
 
 mod audit;

@@ -34,6 +34,9 @@ pub(crate) const IDLE_READERS: usize = 4;
 /// Waiting events that recovery holds in memory at a time.
 pub(crate) const RECOVERY_PAGE: u32 = 256;
 
+/// Events handled before it is noted how far all are: so many rows more are looked at when the database is opened.
+pub(crate) const NOTE_HANDLED: u32 = 1_000;
+
 /// Rows removed in one batch when old ones are pruned, so that no event waits long behind them.
 pub(crate) const PRUNE_ROWS: u32 = 1_000;
 

@@ -14,6 +14,8 @@ use crate::schema;
 #[derive(Debug)]
 pub(crate) struct Tables {
     pub(crate) conn: Connection,
+    /// Events that were handled since that was last noted.
+    pub(crate) handled_since: u32,
 }
 
 impl Tables {
@@ -34,7 +36,7 @@ impl Tables {
         conn.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
         conn.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
         schema::migrate(&mut conn)?;
-        Ok(Self { conn })
+        Ok(Self { conn, handled_since: 0 })
     }
 
     /// Runs a statement that stays compiled; how many rows it changed.

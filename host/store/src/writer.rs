@@ -87,6 +87,7 @@ fn transaction(tables: &mut Tables, batches: &[&EncodedBatch]) -> Result<(), Sto
     // With the write lock: after this no other connection can be in the way.
     tables.run("BEGIN IMMEDIATE", [])?;
     let applied = batches.iter().try_for_each(|batch| batch.apply(tables));
+    let applied = applied.and_then(|()| tables.note_handled());
     let committed = applied.and_then(|()| Ok(tables.run("COMMIT", []).map(drop)?));
     // SQLite itself rolls back after some errors, and a failed commit leaves the transaction open.
     if committed.is_err()

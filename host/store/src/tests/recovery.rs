@@ -1,5 +1,7 @@
 //! What the next host finds.
 
+use std::sync::Arc;
+
 use mynah_model::action::{Outcome, When};
 use mynah_model::names::{ActNumber, Seq};
 
@@ -115,4 +117,39 @@ async fn pruning_stops_at_the_event_that_is_named() {
     store.prune_events(Seq(4)).await.unwrap();
     let events = store.read(|reader| reader.events(Seq(0), 99)).unwrap();
     assert_eq!(events.first().map(|event| event.seq), Some(Seq(4)));
+}
+
+#[test]
+fn an_event_that_no_script_wants_never_waits_and_is_not_handled_again() {
+    let (_folder, path) = folder();
+    let (store, _) = open(&path);
+    write(&store, vec![journal(1), Write::UnwantedEvent(Arc::new(event(2)))]).unwrap();
+    let error = write(&store, handled(2)).unwrap_err();
+    assert!(matches!(error, StoreError::NotWaiting { seq: Seq(2) }), "{error}");
+    let kept = store.read(|reader| reader.handled(Seq(2))).unwrap().unwrap();
+    assert_eq!((kept.at, kept.calls.as_str()), (event(2).received_at, "[]"));
+    store.close();
+    let (_, recovery) = open(&path);
+    assert_eq!(recovery.last_seq, Seq(2));
+    assert_eq!(recovery.unhandled.map(|event| event.unwrap().seq.0).collect::<Vec<_>>(), [1]);
+}
+
+#[tokio::test]
+async fn an_event_that_waits_is_found_however_many_were_handled_behind_it() {
+    let (_folder, path) = folder();
+    let (store, _) = open(&path);
+    let most = u64::from(crate::limits::NOTE_HANDLED);
+    for first in [1, most + 1, 2 * most + 1] {
+        let events = first..first + most;
+        store.write_durable(events.clone().map(journal).collect()).await.unwrap();
+        store.write_durable(events.filter(|seq| *seq != most + 5).map(handled).collect()).await.unwrap();
+    }
+    assert_eq!(
+        store.read(|reader| reader.meta("store.handled_before")).unwrap(),
+        Some((most + 5).to_string())
+    );
+    store.close();
+    let (store, recovery) = open(&path);
+    assert_eq!(recovery.unhandled.map(|event| event.unwrap().seq.0).collect::<Vec<_>>(), [most + 5]);
+    assert_eq!(store.read(|reader| reader.waiting()).unwrap(), 1);
 }

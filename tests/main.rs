@@ -7,6 +7,7 @@
 //! - `hostile`, `kill`, `loops`, `reload`, `timers`: what holds under attack, SIGKILL, endless answers, new releases, restarts
 //! - `audit`: who asked for what, and what became of it, in the API and in `mynah journal`
 //!   (`hostile/` has the hostile components and what the host says to each, the table of `docs/hostile.md`)
+//! - `why`: events explained; `pause`: what is noted down and not done for a while
 //! - `controller`: accounts that are logged in and stopped while `mynah run` serves them
 //! - `keys`: keys and certificates, from `mynah.toml` to who is served
 //! - `webhooks`: post_api, post_stdout and poll_api of a whole host, also under SIGKILL
@@ -33,6 +34,8 @@ mod moderation;
 mod new_script;
 mod onebot;
 mod operator;
+mod pause;
 mod reload;
 mod timers;
 mod webhooks;
+mod why;

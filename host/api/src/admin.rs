@@ -12,6 +12,8 @@
 //! - `events`: what happens, as server-sent events
 //! - `dead_letters`: what could not be delivered, and sending it again
 //! - `sim`: making people in the embedded network talk, and seeing what came of it
+//! - `why`: one event explained
+//! - `pauses`: what is noted down and not done for a while
 //! - `fields`, `query`: reading what a request carries
 
 use std::sync::Arc;
@@ -33,9 +35,11 @@ mod dead_letters;
 mod events;
 mod fields;
 mod health;
+mod pauses;
 mod query;
 mod scripts;
 mod sim;
+mod why;
 
 pub(crate) use fields::account_unknown;
 
@@ -54,7 +58,11 @@ pub(crate) use fields::account_unknown;
         accounts::start,
         accounts::stop,
         events::stream,
+        why::explain,
         audit::list,
+        pauses::list,
+        pauses::pause,
+        pauses::resume,
         dead_letters::list,
         dead_letters::retry,
         dead_letters::delete,
@@ -87,7 +95,11 @@ pub(crate) fn router() -> Router<Arc<Api>> {
         .route("/api/v1/accounts/{name}/start", post(accounts::start))
         .route("/api/v1/accounts/{name}/stop", post(accounts::stop))
         .route("/api/v1/events", get(events::stream))
+        .route("/api/v1/events/{seq}/why", get(why::explain))
         .route("/api/v1/audit", get(audit::list))
+        .route("/api/v1/pauses", get(pauses::list))
+        .route("/api/v1/pause", post(pauses::pause))
+        .route("/api/v1/resume", post(pauses::resume))
         .route("/api/v1/dead-letters", get(dead_letters::list))
         .route("/api/v1/dead-letters/{id}", delete(dead_letters::delete))
         .route("/api/v1/dead-letters/{id}/retry", post(dead_letters::retry))

@@ -16,7 +16,7 @@
 //! - [`limits`]: every number that bounds something
 //! - `engine`, `allocation`, `ticker`, `slots`: what scripts share: wasmtime, its pool, the hand of the clock
 //! - `admission`, `anatomy`, `imports`, `release`, `cache`, `trusted`: from bytes to a release
-//! - `script`, `rules`, `settings`, `settings_schema`, `patterns`, `folding`: what is called when, and what the operator set
+//! - `script`, `rules`, `indifference`, `settings`, `settings_schema`, `patterns`, `folding`: what is called when, and what the operator set
 //! - `call`, `warm`, `sandbox`, `stopwatch`, `randomness`, `script_log`, `fault`: one call and its bounds
 //! - `bindings`, `wire_event`, `wire_answer`, `wire_info`: the contract's types, to and from the model's
 //! - `host_calls`, `kv_calls`, `roster_calls`, `wasi`, `services`: what a script can ask for while it runs
@@ -34,6 +34,7 @@ mod fault;
 mod folding;
 mod host_calls;
 mod imports;
+mod indifference;
 mod kv_calls;
 pub mod limits;
 mod patterns;
@@ -63,6 +64,7 @@ pub use call::CallReport;
 pub use engine::{Engine, EngineConfig, EngineError};
 pub use fault::Fault;
 pub use imports::{CONTRACT_VERSION, ImportGrants};
+pub use indifference::Indifference;
 pub use limits::{LimitOverrides, Limits};
 pub use release::Release;
 pub use rules::{Collision, ListedCommand, RuleSet};

@@ -154,7 +154,7 @@ impl RuleSet {
     }
 }
 
-fn says_one_of(script: &Script, sets: &[String], event: &Event) -> bool {
+pub(crate) fn says_one_of(script: &Script, sets: &[String], event: &Event) -> bool {
     let Some(message) = event.body.message() else { return false };
     let address: Address = event.address();
     sets.iter().any(|set| script.settings.matches_any(&address, set, &message.text))
@@ -184,12 +184,12 @@ impl Route {
 }
 
 /// Whether a filter lets a kind of event through; messages sent must be named.
-fn names(filter: &Filter, kind: EventKind) -> bool {
+pub(crate) fn names(filter: &Filter, kind: EventKind) -> bool {
     if filter.events.is_empty() { kind != EventKind::MessageSent } else { filter.events.contains(&kind) }
 }
 
 /// The words that begin a message which the filter wants: a command stands for its aliases too.
-fn words_wanted(filter: &Filter, commands: &[Command]) -> Vec<String> {
+pub(crate) fn words_wanted(filter: &Filter, commands: &[Command]) -> Vec<String> {
     let mut words: Vec<String> = filter.commands.iter().map(|word| word.to_lowercase()).collect();
     for command in commands {
         let own = words_of(command);

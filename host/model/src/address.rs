@@ -148,6 +148,16 @@ impl AddressPattern {
         Self { account: None, kind: None, id: None }
     }
 
+    /// Every chat of an account, and the account itself.
+    pub fn account_wide(account: AccountName) -> Self {
+        Self { account: Some(account), kind: None, id: None }
+    }
+
+    /// The account that all of the set belongs to, if it is one.
+    pub fn account(&self) -> Option<&AccountName> {
+        self.account.as_ref()
+    }
+
     /// Whether an address is in the set. An address without a chat is in it if no kind or id is asked for.
     pub fn matches(&self, address: &Address) -> bool {
         self.account.as_ref().is_none_or(|account| *account == address.account)
@@ -172,6 +182,18 @@ impl fmt::Display for AddressPattern {
         let kind = self.kind.map_or("*", ChatKind::as_str);
         let id = self.id.as_deref().unwrap_or("*");
         write!(f, "{account}/{kind}/{id}")
+    }
+}
+
+impl From<&Address> for AddressPattern {
+    /// That address alone; every chat of an account, if it is that of an account.
+    fn from(address: &Address) -> Self {
+        let chat = address.chat.as_ref();
+        Self {
+            account: Some(address.account.clone()),
+            kind: chat.map(|chat| chat.kind),
+            id: chat.map(|chat| chat.id.clone()),
+        }
     }
 }
 

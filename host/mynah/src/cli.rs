@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{self, Config};
 use crate::exit::{self, Failure};
-use crate::{build, check, dev, explain, journal, new, run, say};
+use crate::{build, check, dev, explain, journal, new, pause, run, say, why};
 
 /// Scripts chat accounts with sandboxed WebAssembly rules.
 #[derive(Debug, Parser)]
@@ -47,6 +47,12 @@ enum Command {
     Say(say::SayArgs),
     /// List what was asked of a running host, by whom, and what became of it.
     Journal(journal::JournalArgs),
+    /// Explain an event of a running host: who was called for it, what was decided, granted and delivered, and why not.
+    Why(why::WhyArgs),
+    /// Have a running host note down and not do what it is asked for: all of it, or of one script or chat. At once.
+    Pause(pause::PauseArgs),
+    /// End pauses: all of them, or of one script or chat.
+    Resume(pause::PauseArgs),
     /// Explain a code, such as `budget.exhausted`; all of them if none is named.
     Explain {
         /// The code.
@@ -105,6 +111,9 @@ pub(crate) fn main() -> ExitCode {
         Command::Check { file, config } => config.load().and_then(|config| check::main(&config, &file)),
         Command::Say(args) => say::main(args),
         Command::Journal(args) => journal::main(args),
+        Command::Why(args) => why::main(args),
+        Command::Pause(args) => pause::pause(args),
+        Command::Resume(args) => pause::resume(args),
         Command::Explain { code } => explain::main(code.as_deref()),
     };
     match outcome {

@@ -11,7 +11,7 @@
 //!   `rules`: what the binary carries
 //! - [`guest_sources`], [`guest_build`]: which crates are scripts, and how they become components (shared with the
 //!   build script, which embeds the shipped rules)
-//! - `build`, `new`, `check`, `say`, `journal`, `explain`: one command each; `client`: a running host, as they talk to it
+//! - `build`, `new`, `check`, `say`, `journal`, `why`, `pause`, `explain`: one command each; `client`: a running host, as they talk to it
 //! - `dev`: the host of whoever writes scripts: `watch` builds again what is changed, `prompt` is a chat
 //!   (`prompt_line`: what a typed line means; `transcript`: what is shown; `people`: who is meant)
 
@@ -30,6 +30,7 @@ pub mod guest_sources;
 mod journal;
 mod new;
 mod output;
+mod pause;
 mod people;
 mod prompt;
 mod prompt_line;
@@ -38,6 +39,7 @@ pub mod run;
 mod say;
 mod transcript;
 mod watch;
+mod why;
 
 pub use exit::{Exit, Failure};
 

@@ -22,7 +22,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) at: UnixMs,
     pub(crate) actor: &'a Actor,
     /// Where it would have been done, if the action names no other place.
-    pub(crate) address: &'a Address,
+    pub(crate) address: Option<&'a Address>,
     pub(crate) seq: Option<Seq>,
 }
 
@@ -39,7 +39,7 @@ impl Asked<'_> {
             actor: self.actor.to_string(),
             script: self.actor.script().cloned(),
             release,
-            address: Some(self.address.clone()),
+            address: self.address.cloned(),
             action: action.to_owned(),
             outcome: outcome.as_str().to_owned(),
             code: None,
@@ -57,6 +57,9 @@ impl Asked<'_> {
         let (outcome, code, text) = match verdict {
             Verdict::Granted(_) | Verdict::Stop => return None,
             Verdict::DryRun(_) => (Outcome::DryRun, None, String::new()),
+            Verdict::Paused(_, refusal) => {
+                (Outcome::DryRun, Some(refusal.code.as_str()), refusal.text.clone())
+            }
             Verdict::Schedule { tag, .. } => (Outcome::Done, None, format!("timer `{tag}` set")),
             Verdict::Cancel { tag } => (Outcome::Done, None, format!("timer `{tag}` removed")),
             Verdict::Refused(refusal) => {
@@ -65,11 +68,11 @@ impl Asked<'_> {
         };
         // What runs dry is shown as what would have been done: a reply as the message it would have become.
         let (body, address) = match verdict {
-            Verdict::DryRun(act) => (&act.body, act.address()),
+            Verdict::DryRun(act) | Verdict::Paused(act, _) => (&act.body, Some(act.address())),
             _ => (&action.body, target_address(self.address, action)),
         };
         Some(Write::Audit(AuditEntry {
-            address: Some(address),
+            address,
             code: code.map(str::to_owned),
             reason: action.reason.as_deref().map(|reason| cut(reason, limits::AUDIT_TEXT_BYTES)),
             body: abridged(body),
@@ -102,14 +105,10 @@ pub(crate) fn outcome_of(code: Code) -> Outcome {
 }
 
 /// Where an action would be done.
-fn target_address(here: &Address, action: &Action) -> Address {
-    match &action.target {
-        Some(target) => {
-            let account: &AccountName = target.account.as_ref().unwrap_or(&here.account);
-            Address::chat(account.clone(), target.kind, target.id.clone())
-        }
-        None => here.clone(),
-    }
+fn target_address(here: Option<&Address>, action: &Action) -> Option<Address> {
+    let Some(target) = &action.target else { return here.cloned() };
+    let account: &AccountName = target.account.as_ref().or_else(|| here.map(|here| &here.account))?;
+    Some(Address::chat(account.clone(), target.kind, target.id.clone()))
 }
 
 /// The action with its long texts cut: enough to see what it would have done. `None` if it is long even then.

@@ -15,6 +15,7 @@ use mynah_model::roster::Roster;
 use crate::budget::Budgets;
 use crate::grants::Grants;
 use crate::limits;
+use crate::pause::Pauses;
 
 /// What the gate knows of the account that would act.
 pub struct ActingAccount<'a> {
@@ -42,6 +43,8 @@ pub struct Occasion<'a> {
     pub now: UnixMs,
     /// How old an event may be to be acted on, milliseconds.
     pub max_action_age_ms: i64,
+    /// What is paused.
+    pub(crate) pauses: &'a Pauses,
 }
 
 /// What the gate decided.
@@ -49,8 +52,10 @@ pub struct Occasion<'a> {
 pub enum Verdict {
     /// It is done: the act goes to the outbox.
     Granted(Act),
-    /// It is noted down and not done.
+    /// It is noted down and not done, because its script runs dry.
     DryRun(Act),
+    /// It is noted down and not done, because an operator paused it.
+    Paused(Act, Refusal),
     /// The script's timer in the chat of the event is set.
     Schedule {
         /// When.
@@ -156,6 +161,12 @@ fn consider(
         decided_at: occasion.now,
         expires_at: occasion.now.saturating_add(occasion.max_action_age_ms),
     };
+    if let Some(refusal) = occasion.pauses.refusal_of(&act) {
+        return match occasion.grants {
+            Some(_) => Ok(Verdict::Paused(act, refusal)),
+            None => Err(refusal),
+        };
+    }
     if let Some(grants) = occasion.grants {
         if grants.runs_dry(account.embedded) {
             return Ok(Verdict::DryRun(act));
@@ -168,6 +179,9 @@ fn consider(
 fn runs_dry(occasion: &Occasion<'_>, account: Option<&ActingAccount<'_>>) -> bool {
     let embedded = account.is_some_and(|account| account.embedded);
     occasion.grants.is_some_and(|grants| grants.runs_dry(embedded))
+        || occasion
+            .event
+            .is_some_and(|event| occasion.pauses.refusal(occasion.actor, &event.address()).is_some())
 }
 
 fn check_grant(occasion: &Occasion<'_>, body: &ActionBody) -> Result<(), Refusal> {

@@ -24,6 +24,7 @@ use crate::ended::Ended;
 use crate::gate::{self, ActingAccount, Occasion, Verdict};
 use crate::limits;
 use crate::outbox::Outbox;
+use crate::pause::Pauses;
 use crate::record::{ActionRecord, CallRecord, Handled, Records};
 use crate::rules::{LiveScript, Rules};
 use crate::scheduler::Pace;
@@ -41,6 +42,7 @@ pub(crate) struct Handling {
     pub(crate) uncommitted: Arc<Uncommitted>,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) timers: Arc<Timers>,
+    pub(crate) pauses: Arc<Pauses>,
     pub(crate) records: Arc<Records>,
     pub(crate) waiting: Waiting,
     pub(crate) max_action_age_ms: i64,
@@ -152,7 +154,9 @@ impl Handling {
                     .is_ok_and(|actions| actions.iter().any(|action| action.body == ActionBody::Stop))
             });
             // One that runs dry hides nothing from those that do not.
-            let stops = stops && !live.grants.runs_dry(account.sim().is_some());
+            let stops = stops
+                && !live.grants.runs_dry(account.sim().is_some())
+                && self.pauses.refusal(&live.actor(), &address).is_none();
             called.push(Called { live: live.clone(), report, state });
             if stops || called.last().is_some_and(Called::is_deferred) {
                 break;
@@ -249,7 +253,7 @@ impl Handling {
     ) {
         let Called { live, report, state } = called;
         let script = &live.script;
-        let actor = Actor::Script { name: script.name.clone(), release: script.release.id };
+        let actor = live.actor();
         let mut record = CallRecord::new(script.name.clone(), script.release.id);
         let report = match report {
             Ok(report) => report,
@@ -277,7 +281,8 @@ impl Handling {
                 }
                 tracing::warn!(script = %script.name, seq = %event.seq, code = %fault.code, "script failed: {}", fault.text);
                 let number = self.next_act();
-                let asked = Asked { number, at: now, actor: &actor, address, seq: Some(event.seq) };
+                let asked =
+                    Asked { number, at: now, actor: &actor, address: Some(address), seq: Some(event.seq) };
                 decision.writes.push(asked.fault(&fault));
                 if fault.code == Code::LimitDeadline {
                     decision.pace = Some(Pace::Slow);
@@ -310,8 +315,9 @@ impl Handling {
                 }
                 _ => {}
             }
-            record.actions.push(ActionRecord::of(name, &verdict));
-            let asked = Asked { number, at: now, actor: &actor, address, seq: Some(event.seq) };
+            record.actions.push(ActionRecord::of(name, &verdict, number));
+            let asked =
+                Asked { number, at: now, actor: &actor, address: Some(address), seq: Some(event.seq) };
             decision.writes.extend(asked.verdict(&action, &verdict));
             let tell = tells.then_some(action);
             match verdict {
@@ -320,6 +326,12 @@ impl Handling {
                     if act.tell_result {
                         let text = "the script runs dry: noted down and not done";
                         decision.told.push((act, Ended::refused(Outcome::DryRun, Code::GrantMissing, text)));
+                    }
+                }
+                Verdict::Paused(act, refusal) => {
+                    if act.tell_result {
+                        let ended = Ended::refused(Outcome::DryRun, refusal.code, &refusal.text);
+                        decision.told.push((act, ended));
                     }
                 }
                 // The host has done it by then, and no network will tell.
@@ -372,6 +384,7 @@ impl Handling {
             event: Some(event),
             now,
             max_action_age_ms: self.max_action_age_ms,
+            pauses: &self.pauses,
         };
         gate::decide(&occasion, acting.as_ref(), &self.budgets, number, action)
     }

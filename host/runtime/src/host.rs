@@ -7,10 +7,10 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use mynah_engine::Engine;
 use mynah_model::action::{Action, ActionBody, Actor, Outcome, Target};
-use mynah_model::address::Address;
+use mynah_model::address::{Address, AddressPattern};
 use mynah_model::clock::{Clock, UnixMs};
 use mynah_model::event::{AccountState, Event};
-use mynah_model::names::{AccountName, ActNumber, Seq};
+use mynah_model::names::{AccountName, ActNumber, ScriptName, Seq};
 use mynah_model::refusal::{Code, Refusal};
 use mynah_networks::AvatarOf;
 use mynah_store::{AuditFilter, AuditPage, Batch, Recovery, Store, StoreError, Write};
@@ -33,6 +33,7 @@ use crate::lifecycle::{Lifecycle, Maker, NewAccount, Started};
 use crate::limits;
 use crate::media::{MediaConfig, MediaStore};
 use crate::outbox::Outbox;
+use crate::pause::{Changing, Pause, PauseError, Pauses, Scope};
 use crate::record::{Handled, Records};
 use crate::reload::Watch;
 use crate::rules::Rules;
@@ -43,6 +44,7 @@ use crate::state::Uncommitted;
 use crate::status::{OutboxEntry, ScriptStatus};
 use crate::timers::Timers;
 use crate::waiting::Waiting;
+use crate::why::{self, Why};
 use crate::workers::Workers;
 
 struct Inner {
@@ -117,6 +119,7 @@ impl Host {
             ordering: Mutex::default(),
             all_stopped: watch::Sender::new(false),
         });
+        let pauses = Arc::new(store.read(Pauses::recover)?);
         // Before anything is recovered that may be theirs.
         lifecycle.recover_made()?;
         let outbox = Arc::new(Outbox::new(
@@ -124,11 +127,18 @@ impl Host {
             accounts.clone(),
             intake.clone(),
             waiting.clone(),
+            pauses.clone(),
             tasks.clone(),
         ));
         let timers = Arc::new(Timers::default());
         let records = Arc::new(Records::new());
-        let catalog = Arc::new(Catalog::new(engine.clone(), config.scripts, rules.clone(), waiting.clone()));
+        let catalog = Arc::new(Catalog::new(
+            engine.clone(),
+            config.scripts,
+            rules.clone(),
+            waiting.clone(),
+            store.clone(),
+        ));
         let watch = load_scripts(&catalog)?;
 
         for event in recovery.unhandled {
@@ -153,6 +163,7 @@ impl Host {
             uncommitted: Arc::new(Uncommitted::default()),
             outbox: outbox.clone(),
             timers: timers.clone(),
+            pauses,
             records: records.clone(),
             waiting: waiting.clone(),
             max_action_age_ms: i64::try_from(config.max_action_age.as_millis()).unwrap_or(i64::MAX),
@@ -226,7 +237,8 @@ impl Host {
         };
         let handling = &self.inner.handling;
         let (now, max_action_age_ms) = (self.now(), handling.max_action_age_ms);
-        let occasion = Occasion { actor: by, grants: None, event, now, max_action_age_ms };
+        let occasion =
+            Occasion { actor: by, grants: None, event, now, max_action_age_ms, pauses: &handling.pauses };
         gate::decide(&occasion, Some(&acting), &handling.budgets, number, action)
     }
 
@@ -252,7 +264,8 @@ impl Host {
                     format!("the host has no account `{}`", event.account),
                 )),
             };
-            let asked = Asked { number, at: self.now(), actor: &by, address: &address, seq: Some(event.seq) };
+            let asked =
+                Asked { number, at: self.now(), actor: &by, address: Some(&address), seq: Some(event.seq) };
             writes.extend(asked.verdict(&action, &verdict));
             results.push(match verdict {
                 Verdict::Granted(act) => {
@@ -263,9 +276,11 @@ impl Host {
                     Ok(number)
                 }
                 Verdict::Refused(refusal) => Err(refusal),
-                Verdict::DryRun(_) | Verdict::Schedule { .. } | Verdict::Cancel { .. } | Verdict::Stop => {
-                    Err(scripts_only(name))
-                }
+                Verdict::DryRun(_)
+                | Verdict::Paused(..)
+                | Verdict::Schedule { .. }
+                | Verdict::Cancel { .. }
+                | Verdict::Stop => Err(scripts_only(name)),
             });
         }
         let (tell, committed) = oneshot::channel();
@@ -286,7 +301,7 @@ impl Host {
     fn note_refusal(&self, account: &Account, action: &Action, by: &Actor, refusal: &Refusal) {
         let (number, at) = (self.inner.handling.next_act(), self.now());
         let address = Address::account(account.name().clone());
-        let asked = Asked { number, at, actor: by, address: &address, seq: None };
+        let asked = Asked { number, at, actor: by, address: Some(&address), seq: None };
         if let Some(write) = asked.refusal(action, refusal) {
             self.inner.store.write(Batch::from(write), |result| {
                 if let Err(error) = result {
@@ -316,7 +331,11 @@ impl Host {
                 self.note_refusal(account, &action, &by, &refusal);
                 return ActOutcome::none(outcome_of(refusal.code), refusal.code.as_str(), refusal.text);
             }
-            Verdict::DryRun(_) | Verdict::Schedule { .. } | Verdict::Cancel { .. } | Verdict::Stop => {
+            Verdict::DryRun(_)
+            | Verdict::Paused(..)
+            | Verdict::Schedule { .. }
+            | Verdict::Cancel { .. }
+            | Verdict::Stop => {
                 let refusal = scripts_only(action.body.name());
                 self.note_refusal(account, &action, &by, &refusal);
                 return ActOutcome::none(Outcome::Unsupported, refusal.code.as_str(), refusal.text);
@@ -342,6 +361,43 @@ impl Host {
     /// What was asked for and what became of it: at most `limit` entries, newest first.
     pub async fn audit(&self, filter: AuditFilter, limit: u32) -> Result<AuditPage, HostError> {
         self.read(move |reader| reader.audit(&filter, limit)).await
+    }
+
+    /// What is paused.
+    pub fn pauses(&self) -> Vec<Pause> {
+        Vec::clone(&self.inner.handling.pauses.all())
+    }
+
+    /// Pauses something, at once; resolves when that will hold after a restart, too.
+    pub async fn pause(&self, scope: Scope, by: &Actor) -> Result<(), PauseError> {
+        let writes =
+            self.inner.handling.pause(scope, &Changing { by, at: self.now(), address: None, seq: None })?;
+        self.inner.store.write_durable(Batch::from(writes)).await.map_err(HostError::from)?;
+        Ok(())
+    }
+
+    /// Ends the pauses of this script, or in these chats; of a script in chats if both are named, and all if none is. What
+    /// ended.
+    pub async fn resume(
+        &self,
+        script: Option<ScriptName>,
+        chats: Option<AddressPattern>,
+        by: &Actor,
+    ) -> Result<Vec<Pause>, HostError> {
+        let ends = |pause: &Pause| {
+            script.as_ref().is_none_or(|script| pause.scope.script.as_ref() == Some(script))
+                && chats.as_ref().is_none_or(|chats| pause.scope.chats == *chats)
+        };
+        let occasion = Changing { by, at: self.now(), address: None, seq: None };
+        let (ended, writes) = self.inner.handling.resume(ends, &occasion);
+        self.inner.store.write_durable(Batch::from(writes)).await?;
+        Ok(ended)
+    }
+
+    /// Explains an event; `None` if the journal does not have it.
+    pub async fn why(&self, seq: Seq) -> Result<Option<Why>, HostError> {
+        let catalog = self.inner.catalog.clone();
+        self.read(move |reader| why::explain(reader, &catalog, seq)).await
     }
 
     /// Events in the order of their numbers, each after it is journalled. A receiver that lags goes on in the journal

@@ -16,6 +16,7 @@
 //! - `handling`, [`record`]: one event from its scripts to one transaction, and the record of it
 //! - [`audit`]: what is noted down of what was asked for
 //! - [`gate`], [`grants`], [`budget`], [`moderation`]: what is done of what is asked for
+//! - [`pause`]: what is noted down and not done for a while
 //! - `state`: what scripts see of their kv while an event is handled
 //! - `outbox`, `ended`: delivery, at most once and in order within a chat; what comes of it
 //! - [`deliveries`]: reports on their way to webhooks
@@ -25,6 +26,7 @@
 //! - [`media`]: pictures and files: where they lie, and where they come from
 //! - [`fetch`]: asking the web for something; [`crypto`]: what it is encrypted with
 //! - [`scripts`], `rules`, [`health`], `reload`: files -> releases -> the live rule set
+//! - [`why`]: one event explained
 //! - [`status`]: what the host shows of itself
 //! - [`limits`]: every bound, with the reason for the number
 
@@ -54,6 +56,7 @@ pub mod media;
 pub mod moderation;
 mod orders;
 mod outbox;
+pub mod pause;
 pub mod record;
 mod reload;
 mod rules;
@@ -63,6 +66,7 @@ mod setup;
 mod state;
 pub mod status;
 mod timers;
+pub mod why;
 mod workers;
 
 use mynah_networks::waiting;

@@ -206,3 +206,18 @@ pub const AUDIT_BODY_BYTES: usize = 5_000;
 
 /// Bytes of the line that says what an action does; two lines of a terminal.
 pub const SUMMARY_BYTES: usize = 160;
+
+/// Things that may be paused at once; each is looked at for every action.
+pub const PAUSES: usize = 64;
+
+/// Rows of an event that an explanation looks at: what scripts, webhook and operators together may ask for in earnest.
+pub const WHY_ROWS: u32 = 500;
+
+/// Bytes of a message or a name that an explanation shows: enough to know which one it is.
+pub const WHY_TEXT_BYTES: usize = 120;
+
+/// Bytes of anything else that an explanation quotes.
+pub const WHY_LINE_BYTES: usize = 400;
+
+/// Hints of one explanation; the first ones say the most.
+pub const WHY_HINTS: usize = 5;

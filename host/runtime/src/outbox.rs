@@ -12,7 +12,7 @@ use mynah_model::action::{Act, Outcome};
 use mynah_model::address::Address;
 use mynah_model::event::AccountState;
 use mynah_model::names::ActNumber;
-use mynah_model::refusal::Code;
+use mynah_model::refusal::{Code, Refusal};
 use mynah_networks::network::{NetworkError, Redelivery};
 use mynah_store::{Batch, OutboxState, Store, Write};
 use parking_lot::Mutex;
@@ -25,6 +25,7 @@ use crate::act_outcome::ActOutcome;
 use crate::ended::Ended;
 use crate::intake::Intake;
 use crate::limits;
+use crate::pause::Pauses;
 use crate::waiting::Waiting;
 
 /// Acts that are decided and not yet confirmed by their network.
@@ -33,6 +34,7 @@ pub(crate) struct Outbox {
     accounts: Arc<Accounts>,
     intake: Arc<Intake>,
     waiting: Waiting,
+    pauses: Arc<Pauses>,
     tasks: Handle,
     /// A chat with a queue here has a task that empties it.
     queues: Mutex<HashMap<Address, VecDeque<Act>>>,
@@ -47,11 +49,12 @@ impl Outbox {
         accounts: Arc<Accounts>,
         intake: Arc<Intake>,
         waiting: Waiting,
+        pauses: Arc<Pauses>,
         tasks: Handle,
     ) -> Self {
         let closing = watch::Sender::new(false);
         let (queues, callers) = (Mutex::default(), Mutex::default());
-        Self { store, accounts, intake, waiting, tasks, queues, callers, closing }
+        Self { store, accounts, intake, waiting, pauses, tasks, queues, callers, closing }
     }
 
     /// The host is about to stop: an act whose account is not running, or stops now, is not given up but stays.
@@ -92,6 +95,10 @@ impl Outbox {
     /// Delivers acts whose decision is committed, after those that the same chat has waiting.
     pub(crate) fn deliver(self: &Arc<Self>, acts: Vec<Act>) {
         for act in acts {
+            if let Some(refusal) = self.pauses.refusal_of(&act) {
+                self.call_off(&act, &refusal);
+                continue;
+            }
             let address = act.address();
             let mut queues = self.queues.lock();
             if let Some(queue) = queues.get_mut(&address) {
@@ -102,6 +109,29 @@ impl Outbox {
             drop(queues);
             self.tasks.spawn(self.clone().empty(address));
         }
+    }
+
+    /// Calls off what waits and is paused by now. What is with a network already may happen.
+    pub(crate) fn call_off_paused(self: &Arc<Self>) {
+        let mut paused = Vec::new();
+        for queue in self.queues.lock().values_mut() {
+            for act in std::mem::take(queue) {
+                match self.pauses.refusal_of(&act) {
+                    Some(refusal) => paused.push((act, refusal)),
+                    None => queue.push_back(act),
+                }
+            }
+        }
+        for (act, refusal) in paused {
+            self.call_off(&act, &refusal);
+        }
+    }
+
+    fn call_off(self: &Arc<Self>, act: &Act, refusal: &Refusal) {
+        let account = self.accounts.get(act.account.as_str());
+        let kept = self.keep(account.as_deref(), act, called_off(refusal));
+        // Whoever waits for the outcome is told when it is kept.
+        self.tasks.spawn(kept);
     }
 
     /// Tells scripts what became of actions that got no further than the gate.
@@ -170,12 +200,22 @@ impl Outbox {
     /// Does an act once its account is running. `None` if the host stops before: the act stays for its next start.
     async fn perform(&self, account: &Account, act: &Act) -> Option<Ended> {
         let mut state = account.watch_state();
+        let mut changed = self.pauses.watch();
         loop {
-            if let Err(ended) = self.wait_for_account(&mut state, act).await? {
-                return Some(ended);
+            changed.mark_unchanged();
+            if let Some(refusal) = self.pauses.refusal_of(act) {
+                return Some(called_off(&refusal));
             }
             tokio::select! {
                 biased;
+                _ = changed.changed() => continue,
+                waited = self.wait_for_account(&mut state, act) => if let Err(ended) = waited? {
+                    return Some(ended);
+                },
+            }
+            tokio::select! {
+                biased;
+                _ = changed.changed() => continue,
                 () = account.driver().turn(act) => {}
                 _ = state.wait_for(|state| *state != AccountState::Running) => continue,
                 () = self.waiting.until(act.expires_at) => return Some(expired("it waited for its turn for too long")),
@@ -315,6 +355,10 @@ impl Outbox {
     }
 }
 
+fn called_off(refusal: &Refusal) -> Ended {
+    Ended::refused(Outcome::DryRun, refusal.code, &refusal.text)
+}
+
 fn expired(why: &str) -> Ended {
     Ended::refused(Outcome::Expired, Code::ActionExpired, why)
 }
@@ -358,7 +402,8 @@ mod tests {
         let scheduler = Arc::new(Scheduler::new(1));
         let intake = Intake::new(store.clone(), scheduler, rules, waiting.clone(), recovery.last_seq);
         let (intake, accounts) = (Arc::new(intake), Arc::new(Accounts::new(vec![account.clone()])));
-        let outbox = Outbox::new(store.clone(), accounts, intake.clone(), waiting, Handle::current());
+        let outbox =
+            Outbox::new(store.clone(), accounts, intake.clone(), waiting, Arc::default(), Handle::current());
         Stage { store, account, intake, outbox: Arc::new(outbox) }
     }
 
@@ -414,6 +459,25 @@ mod tests {
         let failed = OutboxState::Ended(Outcome::Failed);
         let states = [1, 2, 3].map(|number| stage.state(number));
         assert_eq!(states, [failed, OutboxState::Decided, OutboxState::Decided]);
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_called_off_when_it_is_paused_and_not_done_when_that_ends() {
+        let stage = stage();
+        let waiting = [stage.decide(1).await, stage.decide(2).await];
+        let scope = crate::pause::Scope { script: None, chats: "sim".parse().unwrap() };
+        stage.outbox.pauses.pause(scope, 0, &Actor::Host).unwrap();
+        stage.outbox.call_off_paused();
+        for outcome in waiting {
+            let outcome = outcome.await.unwrap();
+            assert_eq!((outcome.outcome, outcome.code.as_str()), (Outcome::DryRun, "host.paused"));
+        }
+        let later = stage.decide(3).await.await.unwrap();
+        assert_eq!(later.outcome, Outcome::DryRun, "its decision was on its way");
+        stage.outbox.pauses.resume(|_| true);
+        stage.enter(AccountState::Running).await.unwrap();
+        assert_eq!([1, 2, 3].map(|number| stage.state(number)), [OutboxState::Ended(Outcome::DryRun); 3]);
+        assert_eq!(stage.account.acts_waiting(), 0);
     }
 
     /// Panics at every act.

@@ -65,7 +65,7 @@ pub struct ActionRecord {
     pub action: &'static str,
     /// `granted`, `dry-run`, or the code of the refusal.
     pub verdict: &'static str,
-    /// The act that it became, or would have become.
+    /// The number of the act that it became, or of its entry in the audit; `stop` has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub act: Option<ActNumber>,
     /// The script's reason, or the sentence of the refusal.
@@ -74,20 +74,17 @@ pub struct ActionRecord {
 }
 
 impl ActionRecord {
-    pub(crate) fn of(action: &'static str, verdict: &Verdict) -> Self {
-        let (word, act, text) = parts(verdict);
-        Self { action, verdict: word, act, text }
-    }
-}
-
-fn parts(verdict: &Verdict) -> (&'static str, Option<ActNumber>, Option<String>) {
-    match verdict {
-        Verdict::Granted(act) => ("granted", Some(act.number), act.reason.clone()),
-        Verdict::DryRun(act) => ("dry-run", Some(act.number), act.reason.clone()),
-        Verdict::Schedule { tag, .. } => ("granted", None, Some(format!("timer `{tag}` set"))),
-        Verdict::Cancel { tag } => ("granted", None, Some(format!("timer `{tag}` removed"))),
-        Verdict::Stop => ("granted", None, None),
-        Verdict::Refused(refusal) => (refusal.code.as_str(), None, Some(refusal.text.clone())),
+    pub(crate) fn of(action: &'static str, verdict: &Verdict, number: ActNumber) -> Self {
+        let (verdict, act, text) = match verdict {
+            Verdict::Granted(act) => ("granted", Some(number), act.reason.clone()),
+            Verdict::DryRun(act) => ("dry-run", Some(number), act.reason.clone()),
+            Verdict::Paused(_, refusal) => ("dry-run", Some(number), Some(refusal.text.clone())),
+            Verdict::Schedule { tag, .. } => ("granted", Some(number), Some(format!("timer `{tag}` set"))),
+            Verdict::Cancel { tag } => ("granted", Some(number), Some(format!("timer `{tag}` removed"))),
+            Verdict::Stop => ("granted", None, None),
+            Verdict::Refused(refusal) => (refusal.code.as_str(), Some(number), Some(refusal.text.clone())),
+        };
+        Self { action, verdict, act, text }
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use mynah_engine::{RuleSet, Script};
+use mynah_model::action::Actor;
 use mynah_model::clock::UnixMs;
 use mynah_model::event::Event;
 use mynah_model::names::ScriptName;
@@ -17,6 +18,13 @@ pub(crate) struct LiveScript {
     pub(crate) grants: Grants,
     pub(crate) health: Health,
     pub(crate) since: UnixMs,
+}
+
+impl LiveScript {
+    /// As the one who asks for actions.
+    pub(crate) fn actor(&self) -> Actor {
+        Actor::Script { name: self.script.name.clone(), release: self.script.release.id }
+    }
 }
 
 /// All scripts that are live. An event is handled by one such value from beginning to end.

@@ -10,8 +10,10 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use mynah_engine::{Engine, ImportGrants, InstancePolicy, Limits, Script, SettingsLayers};
 use mynah_model::address::AddressPattern;
+use mynah_model::clock::UnixMs;
 use mynah_model::names::{ReleaseId, ScriptName};
 use mynah_model::refusal::{Code, Refusal};
+use mynah_store::{Batch, Store, Write};
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 
@@ -81,9 +83,17 @@ pub(crate) struct Catalog {
     sources: ScriptSources,
     rules: Arc<ArcSwap<Rules>>,
     waiting: Waiting,
+    store: Store,
     entries: Mutex<BTreeMap<String, Entry>>,
     /// Held while the folder is looked at, so that one look follows the other.
     scanning: Mutex<()>,
+}
+
+/// A script that was found, as others look at it.
+pub(crate) struct Known {
+    pub(crate) name: String,
+    pub(crate) live: Option<Arc<LiveScript>>,
+    pub(crate) refusal: Option<Refusal>,
 }
 
 /// The bytes of a script, or why there are none.
@@ -99,8 +109,9 @@ impl Catalog {
         sources: ScriptSources,
         rules: Arc<ArcSwap<Rules>>,
         waiting: Waiting,
+        store: Store,
     ) -> Self {
-        Self { engine, sources, rules, waiting, entries: Mutex::default(), scanning: Mutex::default() }
+        Self { engine, sources, rules, waiting, store, entries: Mutex::default(), scanning: Mutex::default() }
     }
 
     pub(crate) fn dir(&self) -> Option<&Path> {
@@ -244,14 +255,10 @@ impl Catalog {
             [] => vec![AddressPattern::all()],
             named => named.to_vec(),
         };
+        let since = self.since(&name, release.id);
         let script =
             Script::new(name, release, setup.priority, setup.policy, setup.limits.clone(), chats, settings);
-        Ok(LiveScript {
-            script: Arc::new(script),
-            grants,
-            health: Health::default(),
-            since: self.waiting.now(),
-        })
+        Ok(LiveScript { script: Arc::new(script), grants, health: Health::default(), since })
     }
 
     /// Notes why a file is not live. What was live before stays so.
@@ -265,6 +272,40 @@ impl Catalog {
         }
         entry.seen = seen;
         entry.refusal = Some(refusal);
+    }
+
+    /// Every script that was found, by name.
+    pub(crate) fn known(&self) -> Vec<Known> {
+        let entries = self.entries.lock();
+        let known = |(name, entry): (&String, &Entry)| Known {
+            name: name.clone(),
+            live: entry.live.clone(),
+            refusal: entry.refusal.clone(),
+        };
+        entries.iter().map(known).collect()
+    }
+
+    /// Since when a release is the live one of its script: restarts do not count. What was live before that is forgotten.
+    fn since(&self, name: &ScriptName, release: ReleaseId) -> UnixMs {
+        let key = format!("live.{name}");
+        let kept = self.store.read(|reader| reader.meta(&key)).unwrap_or_else(|error| {
+            tracing::error!(script = %name, %error, "since when a release is live cannot be read");
+            None
+        });
+        let kept = kept.as_deref().and_then(|kept| kept.split_once(' '));
+        if let Some((_, since)) = kept.filter(|(live, _)| *live == release.hex())
+            && let Ok(since) = since.parse()
+        {
+            return since;
+        }
+        let now = self.waiting.now();
+        let value = format!("{} {now}", release.hex());
+        self.store.write(Batch::from(Write::Meta { key, value }), |result| {
+            if let Err(error) = result {
+                tracing::error!(%error, "since when a release is live could not be noted down");
+            }
+        });
+        now
     }
 
     /// Every script as the API shows it.

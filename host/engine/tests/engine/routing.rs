@@ -23,8 +23,19 @@ fn rules(scripts: Vec<Script>) -> RuleSet {
     RuleSet::new(scripts.into_iter().map(Arc::new).collect())
 }
 
+/// The scripts that see an event. Of every other one there is a reason, and of these there is none.
 fn routed(rules: &RuleSet, event: &Event) -> Vec<String> {
-    rules.route(event).map(|script| script.name.to_string()).collect()
+    let routed: Vec<String> = rules.route(event).map(|script| script.name.to_string()).collect();
+    for script in rules.scripts() {
+        let why_not = script.indifference(event);
+        assert_eq!(
+            why_not.is_none(),
+            routed.contains(&script.name.to_string()),
+            "{}: {why_not:?}",
+            script.name
+        );
+    }
+    routed
 }
 
 fn everything() -> ScriptInfo {
@@ -167,4 +178,45 @@ fn commands_are_listed_and_collisions_found() {
 fn an_empty_rule_set_routes_nothing() {
     assert!(routed(&RuleSet::default(), &message("hi")).is_empty());
     assert!(RuleSet::default().get(&name("x")).is_none());
+}
+
+#[test]
+fn a_script_that_is_not_called_has_a_reason_in_words() {
+    let reason =
+        |info: ScriptInfo, event: &Event| live("a", 0, info).indifference(event).unwrap().to_string();
+    let filter = |filter: Filter| wants(vec![filter], vec![]);
+    let hi = message("hi");
+    for (expected, info) in [
+        (
+            "wants friend-joined, member-joined only",
+            kinds(&[EventKind::FriendJoined, EventKind::MemberJoined]),
+        ),
+        (
+            "wants chats of kind friend only",
+            filter(Filter { chats: vec![ChatKind::Friend], ..Filter::default() }),
+        ),
+        ("waits for `/r`, `/roll`", commanded("roll", &["r"])),
+        (
+            "none of its patterns matches (words)",
+            filter(Filter { pattern_sets: vec!["words".into()], ..Filter::default() }),
+        ),
+    ] {
+        assert_eq!(reason(info, &hi), expected);
+    }
+    assert_eq!(
+        reason(everything(), &sent("hi", None)),
+        "messages that were sent go to scripts that name them"
+    );
+    assert_eq!(
+        reason(kinds(&[EventKind::MessageSent]), &sent("hi", Some("a"))),
+        "it sent this message itself"
+    );
+    let timer = EventBody::TimerFired { script: name("b"), tag: "t".into(), due: 0, payload: None };
+    assert_eq!(reason(everything(), &event(timer, None)), "this belongs to script `b`");
+    let mut elsewhere = live("a", 0, everything());
+    elsewhere.chats = vec!["wx".parse().unwrap()];
+    assert_eq!(
+        elsewhere.indifference(&hi).unwrap().to_string(),
+        "its `chats` in mynah.toml do not cover `qq/group/1`"
+    );
 }

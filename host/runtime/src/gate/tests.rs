@@ -10,6 +10,7 @@ use mynah_model::roster::{Group, Person, Role};
 
 use super::*;
 use crate::grants::Mode;
+use crate::pause::Pauses;
 
 const NOW: UnixMs = 1_000_000_000;
 
@@ -105,6 +106,7 @@ impl Case {
             event: self.event.as_ref(),
             now: NOW,
             max_action_age_ms: 300_000,
+            pauses: &Pauses::default(),
         };
         decide(&occasion, Some(&account), &self.budgets, ActNumber(1), action)
     }

@@ -5,8 +5,8 @@
 //! - `invariants`: those of `ARCHITECTURE.md`, one test each
 //! - `cases`: what people do and what comes of it, as data in `tests/cases`
 //! - `hostile`, `kill`, `loops`, `reload`, `timers`: what holds under attack, SIGKILL, endless answers, new releases, restarts
-//! - `audit`: who asked for what, and what became of it, in the API and in `mynah journal`
 //!   (`hostile/` has the hostile components and what the host says to each, the table of `docs/hostile.md`)
+//! - `audit`: who asked for what, and what became of it, in the API and in `mynah journal`
 //! - `why`: events explained; `pause`: what is noted down and not done for a while
 //! - `controller`: accounts that are logged in and stopped while `mynah run` serves them
 //! - `keys`: keys and certificates, from `mynah.toml` to who is served

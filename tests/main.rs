@@ -4,6 +4,7 @@
 //! # Layout
 //! - `invariants`: those of `ARCHITECTURE.md`, one test each
 //! - `cases`: what people do and what comes of it, as data in `tests/cases`
+//! - `isolation`: how long a ping takes while scripts elsewhere misbehave, the table of `docs/hostile.md`
 //! - `hostile`, `kill`, `loops`, `reload`, `timers`: what holds under attack, SIGKILL, endless answers, new releases, restarts
 //!   (`hostile/` has the hostile components and what the host says to each, the table of `docs/hostile.md`)
 //! - `audit`: who asked for what, and what became of it, in the API and in `mynah journal`
@@ -27,6 +28,7 @@ mod dev;
 mod full_disk;
 mod hostile;
 mod invariants;
+mod isolation;
 mod keys;
 mod kill;
 mod loops;

@@ -84,6 +84,15 @@ impl Plan {
         self.script(name, bytes)
     }
 
+    /// A script that may do everything, in this chat only.
+    pub(crate) fn trusted_in(mut self, name: &str, bytes: &[u8], chat: &str) -> Self {
+        let mut setup = trusted();
+        setup.grants.chats = vec![chat.parse().unwrap()];
+        setup.imports = mynah_engine::ImportGrants::ALL;
+        self.config.scripts.setups.insert(name.parse().unwrap(), setup);
+        self.script(name, bytes)
+    }
+
     pub(crate) fn workers(mut self, workers: usize) -> Self {
         self.config.workers = Some(workers);
         self

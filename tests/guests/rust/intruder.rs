@@ -7,10 +7,19 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use mynah_sdk::prelude::*;
 
-mynah_sdk::rule!(Rule::new("intruder", "Tries to get out.").on_message(attempt).on_result(|_, result| {
-    let how = if result.code.is_empty() { format!("{:?}", result.outcome) } else { result.code.clone() };
-    reply(format!("{}: {}", result.action, how.to_lowercase()))
-}));
+mynah_sdk::rule!(
+    Rule::new("intruder", "Tries to get out.")
+        .on_message(attempt)
+        .on_timer(throw)
+        .on_result(|_, result| reply(format!("{}: {}", result.action, result.code)))
+);
+
+#[expect(clippy::panic, reason = "this is what is tried")]
+fn throw(_: &Event, timer: &Timer) {
+    if timer.tag == "throw" {
+        panic!("thrown from a timer");
+    }
+}
 
 fn attempt(event: &Event, message: &Message) -> Result<Actions> {
     match message.text.trim() {
@@ -64,6 +73,7 @@ fn attempt(event: &Event, message: &Message) -> Result<Actions> {
             timers.push(schedule(format!("{}-last", event.seq), hours(1)).tell_result());
             Ok(timers)
         }
+        "throws-from-a-timer" => schedule("throw", minutes(1)).into_actions(),
         "a-timer-in-a-million-years" => told(schedule("late", days(365_000_000))),
         "a-timer-of-every-moment" => told(schedule("cron", cron("* * * * * *"))),
         "a-timer-that-never-comes" => told(schedule("cron", cron("0 0 30 2 *"))),

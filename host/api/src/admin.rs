@@ -55,6 +55,7 @@ pub(crate) use fields::account_unknown;
         health::readyz,
         scripts::list,
         accounts::list,
+        accounts::one,
         accounts::start,
         accounts::stop,
         events::stream,
@@ -92,6 +93,7 @@ pub(crate) fn router() -> Router<Arc<Api>> {
         .route("/api/v1/openapi.json", get(document))
         .route("/api/v1/scripts", get(scripts::list))
         .route("/api/v1/accounts", get(accounts::list))
+        .route("/api/v1/accounts/{name}", get(accounts::one))
         .route("/api/v1/accounts/{name}/start", post(accounts::start))
         .route("/api/v1/accounts/{name}/stop", post(accounts::stop))
         .route("/api/v1/events", get(events::stream))

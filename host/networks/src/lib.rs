@@ -18,7 +18,7 @@ pub mod sim;
 pub mod waiting;
 
 pub use network::{
-    AvatarOf, Boxed, Closed, Consequence, Happening, Network, NetworkError, Receipt, Redelivery, Sink,
-    StopSender, StopSignal,
+    AvatarOf, Boxed, Closed, Connection, Consequence, Gap, Happening, Network, NetworkError, Receipt,
+    Redelivery, Sink, StopSender, StopSignal,
 };
 pub use waiting::Waiting;

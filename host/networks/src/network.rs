@@ -1,5 +1,6 @@
 //! What every driver gives and gets.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use mynah_model::Attrs;
 use mynah_model::action::Act;
 use mynah_model::clock::UnixMs;
 use mynah_model::event::{AccountState, Chat, EventBody};
+use mynah_model::message::Media;
 use mynah_model::names::{ScriptName, Seq};
 use mynah_model::roster::{Group, Roster};
 use tokio::sync::watch;
@@ -64,6 +66,11 @@ pub trait Network: Send + Sync + 'static {
         None
     }
 
+    /// How the connection has been since the host started; `None` where there is none that could be lost.
+    fn connection(&self) -> Option<Connection> {
+        None
+    }
+
     /// The embedded network, if this is it: people in it can be made to talk.
     fn sim(&self) -> Option<&Sim> {
         None
@@ -116,6 +123,30 @@ pub enum AvatarOf {
         /// Its id.
         id: String,
     },
+}
+
+/// How the connection to a network has been, for people who look after it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Connection {
+    /// How often it was lost after the account had logged in.
+    pub gaps: u64,
+    /// Milliseconds without it, of the gaps that ended. What the network sent then is not known.
+    pub gap_ms: u64,
+    /// The last gap.
+    pub last_gap: Option<Gap>,
+    /// What the peer sent that could not be used: how often, by kind.
+    pub oddities: BTreeMap<&'static str, u64>,
+}
+
+/// A time without a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// When it began.
+    pub since: UnixMs,
+    /// When it ended; `None` if it has not.
+    pub until: Option<UnixMs>,
+    /// Why the connection was lost; never holds a secret.
+    pub why: String,
 }
 
 /// What a network says to an act that it did.
@@ -213,6 +244,12 @@ pub trait Sink: Send + Sync + 'static {
     /// Something happened. Its effect on the roster is visible when this resolves, and it is numbered and
     /// journalled; waits as long as the chat's queue is full, unless it is the consequence of an act.
     fn report(&self, happening: Happening) -> Boxed<'_, Result<Seq, Closed>>;
+
+    /// The bytes of a file of the host's media folder; an error says why they are not to be had.
+    fn file<'a>(&'a self, media: &'a Media) -> Boxed<'a, Result<Vec<u8>, String>> {
+        let _ = media;
+        Box::pin(async { Err("there is no media folder".to_owned()) })
+    }
 
     /// What [`Sink::keep_session`] kept last, if it is still wanted: nothing if the account is to log in anew.
     fn session(&self) -> Boxed<'_, Option<Vec<u8>>> {

@@ -8,12 +8,13 @@
 //! # Layout
 //! - `dial`, `door`, `token`, `trust`: how a connection is made, by us or by the peer; `connecting`, `back_off`: and made again
 //! - `session`: one connection; `login`: its beginning; `socket`, `watchdog`: one WebSocket of it
+//! - `gaps`: the times without a connection
 //! - `http`: calls and posted events, where there is no connection
 //! - `arrivals`: what comes in; `answers`: calls that wait; `remembered`: what came before; `lanes`: reports in order
 //! - `frame`, `values`: what comes, leniently read; [`oddity`]: what cannot be used; [`decode`]: one frame on its own
 //! - `posts`, `notices`, `segments`, `cq`, `request_id`: from the protocol's events to the host's
 //! - `acting`: doing an act; `actions`, `speech`: from the host's acts to the protocol's calls
-//! - `own_acts`: what of our acts comes back as notices
+//! - `own_acts`, `own_messages`: what of our acts comes back as notices and messages
 //! - `people`, `members`: the roster; `pace`: how fast the account acts
 //! - [`limits`]: every bound
 
@@ -28,6 +29,7 @@ mod decode;
 mod dial;
 mod door;
 mod frame;
+mod gaps;
 mod http;
 mod lanes;
 pub mod limits;
@@ -36,6 +38,7 @@ mod members;
 mod notices;
 pub mod oddity;
 mod own_acts;
+mod own_messages;
 mod pace;
 mod people;
 mod posts;
@@ -55,21 +58,23 @@ use std::sync::{Arc, Weak};
 
 use mynah_model::action::{Act, ActionBody};
 use mynah_model::address::ChatRef;
-use mynah_model::clock::{Clock, UnixMs};
+use mynah_model::clock::Clock;
 use mynah_model::event::AccountState;
 use mynah_model::names::AccountName;
 use parking_lot::Mutex;
 use tokio::sync::{Mutex as AsyncMutex, mpsc};
 
 use crate::network::{
-    Boxed, Closed, Happening, Network, NetworkError, Receipt, Redelivery, Sink, StopSignal,
+    Boxed, Closed, Connection, Happening, Network, NetworkError, Receipt, Redelivery, Sink, StopSignal,
 };
 use answers::Answers;
 use back_off::Lost;
+use gaps::Gaps;
 use lanes::Lanes;
 use members::Members;
 use oddity::{Oddities, Oddity};
 use own_acts::OwnActs;
+use own_messages::OwnMessages;
 use pace::Bucket;
 use remembered::Remembered;
 use socket::Outgoing;
@@ -130,12 +135,6 @@ struct Link {
     ready: bool,
 }
 
-/// When the connection was lost, and why.
-struct Gap {
-    since: UnixMs,
-    why: String,
-}
-
 /// One account on OneBot.
 pub struct OneBot {
     /// For tasks that outlive the call that began them.
@@ -152,9 +151,10 @@ pub struct OneBot {
     lanes: Lanes,
     members: Members,
     own_acts: OwnActs,
+    own_messages: OwnMessages,
     remembered: Mutex<Remembered>,
     state: Mutex<AccountState>,
-    gap: Mutex<Option<Gap>>,
+    gaps: Mutex<Gaps>,
     /// Why there is no connection.
     trouble: Mutex<Option<Lost>>,
     runs: AtomicBool,
@@ -193,9 +193,10 @@ impl OneBot {
             lanes: Lanes::default(),
             members: Members::default(),
             own_acts: OwnActs::default(),
+            own_messages: OwnMessages::default(),
             remembered: Mutex::default(),
             state: Mutex::new(AccountState::Init),
-            gap: Mutex::default(),
+            gaps: Mutex::default(),
             trouble: Mutex::default(),
             runs: AtomicBool::new(false),
             logged_in: AtomicBool::new(false),
@@ -265,7 +266,8 @@ impl Network for OneBot {
             }
             let _run = Run(self.clone());
             *self.state.lock() = AccountState::Loading;
-            *self.gap.lock() = None;
+            // What was said while the account was stopped is nobody's loss.
+            self.gaps.lock().end(self.clock.now());
             self.logged_in.store(false, Ordering::SeqCst);
             tokio::select! {
                 biased;
@@ -292,6 +294,12 @@ impl Network for OneBot {
 
     fn redelivery(&self) -> Redelivery {
         Redelivery::Unknown
+    }
+
+    fn connection(&self) -> Option<Connection> {
+        let gaps = self.gaps.lock();
+        let ((count, gap_ms), last_gap) = (gaps.counted(), gaps.last());
+        Some(Connection { gaps: count, gap_ms, last_gap, oddities: self.oddities.counts() })
     }
 
     fn trouble(&self) -> Option<String> {

@@ -8,9 +8,10 @@ use mynah_model::Attrs;
 use mynah_model::address::Address;
 use mynah_model::clock::UnixMs;
 use mynah_model::event::{AccountState, Event, EventBody};
+use mynah_model::message::Media;
 use mynah_model::names::{AccountName, Seq};
 use mynah_model::roster::{Group, Roster};
-use mynah_networks::network::{Boxed, Closed, Happening, Network, Sink};
+use mynah_networks::network::{Boxed, Closed, Connection, Happening, Network, Sink};
 use mynah_networks::sim::Sim;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,7 @@ use crate::client_files::{ClientFile, ClientFiles, ClientFilesError};
 use crate::client_state::ClientState;
 use crate::intake::Intake;
 use crate::login_code::LoginCode;
+use crate::media::MediaStore;
 use crate::orders::Orders;
 use crate::scheduler::Scheduler;
 
@@ -141,6 +143,11 @@ impl Account {
     /// Why it has no connection, if its network needs one and it should run.
     pub fn trouble(&self) -> Option<String> {
         self.network.trouble().filter(|_| self.state() != AccountState::Stop)
+    }
+
+    /// How its connection has been since the host started, if its network has one that could be lost.
+    pub fn connection(&self) -> Option<Connection> {
+        self.network.connection()
     }
 
     /// As the running program that the originals had for each account.
@@ -317,6 +324,7 @@ pub(crate) struct AccountSink {
     pub(crate) account: Arc<Account>,
     pub(crate) intake: Arc<Intake>,
     pub(crate) scheduler: Arc<Scheduler>,
+    pub(crate) media: MediaStore,
 }
 
 impl AccountSink {
@@ -376,6 +384,10 @@ impl Sink for AccountSink {
             }
             self.intake.record(&self.account, vec![happening], Vec::new()).await
         })
+    }
+
+    fn file<'a>(&'a self, media: &'a Media) -> Boxed<'a, Result<Vec<u8>, String>> {
+        Box::pin(async move { self.media.read(media).await.map_err(|error| error.to_string()) })
     }
 
     fn session(&self) -> Boxed<'_, Option<Vec<u8>>> {

@@ -114,6 +114,7 @@ impl Host {
             store: store.clone(),
             intake: intake.clone(),
             scheduler: scheduler.clone(),
+            media: media.clone(),
             maker,
             max_clients: config.clients.max_clients,
             ordering: Mutex::default(),

@@ -71,7 +71,7 @@ mod workers;
 
 use mynah_networks::waiting;
 
-pub use mynah_networks::crypto;
+pub use mynah_networks::{Connection, crypto};
 
 pub use account::{Account, ApiKind};
 pub use act_outcome::ActOutcome;

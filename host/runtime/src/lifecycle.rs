@@ -24,6 +24,7 @@ use crate::client_files::{ClientFile, ClientFiles, ClientFilesError, ClientFolde
 use crate::host_error::HostError;
 use crate::intake::Intake;
 use crate::limits;
+use crate::media::MediaStore;
 use crate::orders::{Order, Wish};
 use crate::scheduler::Scheduler;
 use crate::setup::AccountSetup;
@@ -147,6 +148,7 @@ pub(crate) struct Lifecycle {
     pub(crate) store: Store,
     pub(crate) intake: Arc<Intake>,
     pub(crate) scheduler: Arc<Scheduler>,
+    pub(crate) media: MediaStore,
     pub(crate) maker: Maker,
     pub(crate) max_clients: usize,
     pub(crate) ordering: Mutex<Ordering>,
@@ -225,6 +227,7 @@ impl Lifecycle {
             account: account.clone(),
             intake: self.intake.clone(),
             scheduler: self.scheduler.clone(),
+            media: self.media.clone(),
         };
         let keeper = Keeper { account, sink: Arc::new(sink), lifecycle: self.clone() };
         ordering.keepers.push(tokio::spawn(keeper.keep()));

@@ -176,9 +176,12 @@ impl MediaStore {
         }
     }
 
+    /// What is meant by its id, or where that is another network's or none, by the name of its file.
     fn held_of(&self, media: &Media) -> Option<(Hash, Held)> {
-        let id: MediaId = media.id.as_deref()?.parse().ok()?;
-        Some((id.hash, self.inner.held(id.hash)?))
+        if let Some(id) = media.id.as_deref().and_then(|id| id.parse::<MediaId>().ok()) {
+            return Some((id.hash, self.inner.held(id.hash)?));
+        }
+        self.inner.own(&self.inner.folder.path().join(media.path.as_deref()?))
     }
 
     async fn blocking<T: Send + 'static>(

@@ -1,5 +1,6 @@
 //! Who is logged in where.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -7,7 +8,7 @@ use axum::http::StatusCode;
 use axum::{Extension, Json};
 use mynah_model::clock::UnixMs;
 use mynah_model::refusal::{Code, Refusal};
-use mynah_runtime::{Account, ApiKind, HostError};
+use mynah_runtime::{Account, ApiKind, Connection, HostError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -43,6 +44,41 @@ pub(super) struct AccountStatus {
     qrcode_path: Option<String>,
     /// Why it is stopped although nobody stopped it, or why it has no connection.
     problem: Option<String>,
+    /// How its connection has been since the host started; null where there is none that could be lost, as on `sim`.
+    connection: Option<ConnectionStatus>,
+}
+
+/// How the connection of an account has been since the host started.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ConnectionStatus {
+    /// How often it was lost after the account had logged in. What its network sent meanwhile is not known; each gap is
+    /// an event of the account, too.
+    gaps: u64,
+    /// Milliseconds without it, of the gaps that ended.
+    gap_ms: u64,
+    /// The last gap; null if there was none.
+    last_gap: Option<GapStatus>,
+    /// What the peer sent that could not be used: how often, by kind. Kinds that never occurred are left out.
+    oddities: BTreeMap<&'static str, u64>,
+}
+
+/// A time without a connection.
+#[derive(Serialize, ToSchema)]
+pub(super) struct GapStatus {
+    /// When it began, unix ms.
+    since: UnixMs,
+    /// When it ended, unix ms; null if it has not.
+    until: Option<UnixMs>,
+    /// Why the connection was lost.
+    why: String,
+}
+
+impl From<Connection> for ConnectionStatus {
+    fn from(connection: Connection) -> Self {
+        let Connection { gaps, gap_ms, last_gap, oddities } = connection;
+        let last_gap = last_gap.map(|gap| GapStatus { since: gap.since, until: gap.until, why: gap.why });
+        Self { gaps, gap_ms, last_gap, oddities }
+    }
 }
 
 /// Who an account is on its network.
@@ -82,6 +118,7 @@ impl AccountStatus {
                 .login_code()
                 .and_then(|code| code.path().map(|path| path.display().to_string())),
             problem: account.problem().map(|why| why.to_string()).or_else(|| account.trouble()),
+            connection: account.connection().map(ConnectionStatus::from),
         }
     }
 }
@@ -95,6 +132,23 @@ pub(super) async fn list(
     let accounts = api.host.accounts();
     let usable = accounts.iter().filter(|account| caller.may_use(account.name()));
     Json(usable.map(|account| AccountStatus::of(account)).collect())
+}
+
+/// One account.
+#[utoipa::path(
+    get,
+    operation_id = "get_account",
+    path = "/api/v1/accounts/{name}",
+    tag = "accounts",
+    params(("name" = String, Path, description = "the account")),
+    responses(
+        (status = 200, description = "the account", body = AccountStatus),
+        (status = 400, description = "the account's name is not text", body = Problem),
+        (status = 404, description = "there is no such account", body = Problem),
+    ),
+)]
+pub(super) async fn one(NamedAccount(account): NamedAccount) -> Json<AccountStatus> {
+    Json(AccountStatus::of(&account))
 }
 
 /// Starts an account that was stopped, for good. One that runs goes on.

@@ -10,7 +10,9 @@ use tokio::time::{Instant, timeout_at};
 use super::actions::{self, Call};
 use super::answers::Answer;
 use super::own_acts::Deed;
+use super::own_messages::{Said, Saying};
 use super::socket::{Outgoing, Request};
+use super::speech::{self, Files};
 use super::{OneBot, limits, values};
 use crate::network::{NetworkError, Receipt, Sink};
 
@@ -48,24 +50,21 @@ impl OneBot {
 
     /// Does an act, call by call.
     pub(super) async fn act(&self, act: &Act) -> Result<Receipt, NetworkError> {
-        let calls = actions::calls(act)?;
-        let offline = || NetworkError::Offline("the account is not online".to_owned());
-        let sink = self.link.lock().as_ref().filter(|link| link.ready).map(|link| link.sink.clone());
-        let sink = sink.ok_or_else(offline)?;
+        let calls = actions::calls(act, &self.files(act).await?)?;
+        let sink = self.online()?;
+        if let (Some(saying), [call]) = (Saying::of(act), calls.as_slice()) {
+            return self.say(call, saying, &sink).await;
+        }
         let deeds = Deed::of(act);
         let (most, mut done) = (calls.len(), 0_usize);
         let mut refusals = Vec::new();
-        let mut receipt = Receipt::default();
         for (place, call) in calls.iter().enumerate() {
             let result = match deeds.get(place) {
                 Some(deed) => self.do_deed(call, deed, act, &sink).await,
                 None => self.call(call, limits::CALL).await,
             };
             match result {
-                Ok(data) => {
-                    done += 1;
-                    receipt.message_id = message_id(data.as_deref());
-                }
+                Ok(_) => done += 1,
                 Err(NetworkError::Refused(why)) => refusals.push(why),
                 Err(error) if done == 0 && refusals.is_empty() => return Err(error),
                 // Not all of it happened, and not nothing.
@@ -75,9 +74,55 @@ impl OneBot {
             }
         }
         match refusals.first() {
-            None => Ok(receipt),
+            None => Ok(Receipt::default()),
             Some(why) if most == 1 => Err(NetworkError::Refused(why.clone())),
             Some(why) => Err(NetworkError::Refused(format!("{done} of {most} were done; refused: {why}"))),
+        }
+    }
+
+    /// Where to report to, if the account is logged in and online.
+    fn online(&self) -> Result<Arc<dyn Sink>, NetworkError> {
+        let sink = self.link.lock().as_ref().filter(|link| link.ready).map(|link| link.sink.clone());
+        sink.ok_or_else(|| NetworkError::Offline("the account is not online".to_owned()))
+    }
+
+    /// The files of the media folder that an act sends.
+    async fn files(&self, act: &Act) -> Result<Files, NetworkError> {
+        let (mut files, mut bytes) = (Files::default(), 0_usize);
+        for media in speech::held(act) {
+            let name = media.path.as_deref().unwrap_or_default();
+            let file = self.online()?.file(media).await.map_err(NetworkError::Refused)?;
+            bytes = bytes.saturating_add(file.len());
+            if bytes > limits::MEDIA_BYTES {
+                let most = limits::MEDIA_BYTES >> 20;
+                return Err(NetworkError::Refused(format!(
+                    "the files of one message have more than {most} MiB"
+                )));
+            }
+            files.put(name, &file);
+        }
+        Ok(files)
+    }
+
+    /// A call that says something.
+    async fn say(&self, call: &Call, saying: Saying, sink: &Arc<dyn Sink>) -> Result<Receipt, NetworkError> {
+        self.own_messages.begin(&saying);
+        let mut speaking = Speaking { onebot: self, saying, sink, settled: false };
+        match self.call(call, limits::CALL).await {
+            Ok(data) => {
+                let message_id = message_id(data.as_deref());
+                speaking.settle(Said::Done(message_id.as_deref()));
+                Ok(Receipt { message_id, ..Receipt::default() })
+            }
+            // The echo is as good as an answer.
+            Err(NetworkError::Unknown(why)) => match speaking.settle(Said::Unknown) {
+                Some(id) => Ok(Receipt { message_id: Some(id), ..Receipt::default() }),
+                None => Err(NetworkError::Unknown(why)),
+            },
+            Err(error) => {
+                speaking.settle(Said::Not);
+                Err(error)
+            }
         }
     }
 
@@ -123,6 +168,34 @@ impl Drop for UnderWay<'_> {
         }
         if let (Some(told), Some(me)) = (self.onebot.own_acts.give_up(self.deed), self.onebot.me.upgrade()) {
             me.queue(self.sink, told, None);
+        }
+    }
+}
+
+/// A call that says something is under way. Whether it was said is not known if nobody waits any more.
+struct Speaking<'a> {
+    onebot: &'a OneBot,
+    saying: Saying,
+    sink: &'a Arc<dyn Sink>,
+    settled: bool,
+}
+
+impl Speaking<'_> {
+    /// The call ended: what is no echo of it is reported. The id of the echo, if it came.
+    fn settle(&mut self, said: Said<'_>) -> Option<String> {
+        self.settled = true;
+        let settled = self.onebot.own_messages.end(&self.saying, said);
+        if let Some(me) = self.onebot.me.upgrade() {
+            settled.others.into_iter().for_each(|message| me.queue(self.sink, Box::new(message), None));
+        }
+        settled.proof
+    }
+}
+
+impl Drop for Speaking<'_> {
+    fn drop(&mut self) {
+        if !self.settled {
+            self.settle(Said::Unknown);
         }
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::KIND;
 use super::limits;
 use super::request_id::RequestId;
-use super::speech;
+use super::speech::{self, Files};
 use crate::network::NetworkError;
 
 /// One call of the protocol.
@@ -25,8 +25,8 @@ impl Call {
     }
 }
 
-/// The calls that an act takes: one, or one for each member.
-pub(super) fn calls(act: &Act) -> Result<Vec<Call>, NetworkError> {
+/// The calls that an act takes: one, or one for each member. `files` has those of the media folder that it sends.
+pub(super) fn calls(act: &Act, files: &Files) -> Result<Vec<Call>, NetworkError> {
     let refused = NetworkError::Refused;
     if let ActionBody::AnswerRequest { request_id, from, approve, text } = &act.body {
         let answer = answer(request_id, from.as_deref(), *approve, text.as_deref());
@@ -45,11 +45,11 @@ pub(super) fn calls(act: &Act) -> Result<Vec<Call>, NetworkError> {
     };
     match &act.body {
         ActionBody::Send { segments } => {
-            let message = speech::write(segments, target.kind != ChatKind::Group).map_err(refused)?;
+            let message = speech::write(segments, target.kind != ChatKind::Group, files).map_err(refused)?;
             send(target, message).map(|call| vec![call])
         }
         ActionBody::SendMedia { media } => {
-            let message = speech::write_media(media).map_err(refused)?;
+            let message = speech::write_media(media, files).map_err(refused)?;
             send(target, message).map(|call| vec![call])
         }
         ActionBody::Shutup { members, seconds } => {
@@ -91,19 +91,25 @@ pub(super) fn calls(act: &Act) -> Result<Vec<Call>, NetworkError> {
 }
 
 fn send(target: &Target, message: Vec<Value>) -> Result<Call, NetworkError> {
+    // Lists have nothing to escape; some implementations want to be told all the same.
     let id = number("the chat's id", &target.id).map_err(NetworkError::Refused)?;
     match target.kind {
-        ChatKind::Group => Ok(Call::new("send_group_msg", json!({ "group_id": id, "message": message }))),
-        ChatKind::Friend | ChatKind::Other => {
-            Ok(Call::new("send_private_msg", json!({ "user_id": id, "message": message })))
-        }
+        ChatKind::Group => Ok(Call::new(
+            "send_group_msg",
+            json!({ "group_id": id, "message": message, "auto_escape": false }),
+        )),
+        ChatKind::Friend | ChatKind::Other => Ok(Call::new(
+            "send_private_msg",
+            json!({ "user_id": id, "message": message, "auto_escape": false }),
+        )),
         ChatKind::Temporary => {
             let group = target.via.as_deref().and_then(|via| via.strip_prefix("group/"));
             let group = group.ok_or_else(|| {
                 NetworkError::Refused("a temporary chat needs the group it comes from: `group/ID`".to_owned())
             })?;
             let group = number("the group's id", group).map_err(NetworkError::Refused)?;
-            let params = json!({ "user_id": id, "group_id": group, "message": message });
+            let params =
+                json!({ "user_id": id, "group_id": group, "message": message, "auto_escape": false });
             Ok(Call::new("send_private_msg", params))
         }
         ChatKind::Discuss => {
@@ -185,8 +191,12 @@ mod tests {
         }
     }
 
+    fn calls_of(act: &Act) -> Result<Vec<Call>, NetworkError> {
+        calls(act, &Files::default())
+    }
+
     fn in_group(body: ActionBody) -> Vec<(&'static str, Value)> {
-        let calls = calls(&act(ChatKind::Group, "100", None, body)).unwrap();
+        let calls = calls_of(&act(ChatKind::Group, "100", None, body)).unwrap();
         calls.into_iter().map(|call| (call.action, call.params)).collect()
     }
 
@@ -197,17 +207,20 @@ mod tests {
     #[test]
     fn ids_go_out_as_numbers() {
         let message = json!([{ "type": "text", "data": { "text": "hi" } }]);
-        assert_eq!(in_group(hi()), [("send_group_msg", json!({ "group_id": 100, "message": message }))]);
+        assert_eq!(
+            in_group(hi()),
+            [("send_group_msg", json!({ "group_id": 100, "message": message, "auto_escape": false }))]
+        );
         for (kind, via, params) in [
-            (ChatKind::Friend, None, json!({ "user_id": 7, "message": message })),
-            (ChatKind::Other, None, json!({ "user_id": 7, "message": message })),
+            (ChatKind::Friend, None, json!({ "user_id": 7, "message": message, "auto_escape": false })),
+            (ChatKind::Other, None, json!({ "user_id": 7, "message": message, "auto_escape": false })),
             (
                 ChatKind::Temporary,
                 Some("group/100"),
-                json!({ "user_id": 7, "group_id": 100, "message": message }),
+                json!({ "user_id": 7, "group_id": 100, "message": message, "auto_escape": false }),
             ),
         ] {
-            let calls = calls(&act(kind, "7", via, hi())).unwrap();
+            let calls = calls_of(&act(kind, "7", via, hi())).unwrap();
             assert_eq!(calls, [Call::new("send_private_msg", params)]);
         }
         let recall = ActionBody::Recall { message_id: "-13".into() };
@@ -243,30 +256,30 @@ mod tests {
         let invite = in_group(answer("invite:7:9", false));
         assert_eq!(invite[0].0, "set_group_add_request");
         assert_eq!((&invite[0].1["sub_type"], &invite[0].1["approve"]), (&json!("invite"), &json!(false)));
-        assert!(calls(&act(ChatKind::Group, "100", None, answer("9", true))).is_err());
+        assert!(calls_of(&act(ChatKind::Group, "100", None, answer("9", true))).is_err());
         let whose = |from: &str| ActionBody::AnswerRequest {
             request_id: "add:7:9".into(),
             from: Some(from.into()),
             approve: true,
             text: None,
         };
-        assert!(calls(&act(ChatKind::Group, "100", None, whose("7"))).is_ok());
-        assert!(calls(&act(ChatKind::Group, "100", None, whose("8"))).is_err());
+        assert!(calls_of(&act(ChatKind::Group, "100", None, whose("7"))).is_ok());
+        assert!(calls_of(&act(ChatKind::Group, "100", None, whose("8"))).is_err());
     }
 
     #[test]
     fn what_the_protocol_cannot_do_is_said() {
         let invite =
-            calls(&act(ChatKind::Group, "100", None, ActionBody::Invite { friends: vec!["7".into()] }));
+            calls_of(&act(ChatKind::Group, "100", None, ActionBody::Invite { friends: vec!["7".into()] }));
         assert!(matches!(invite, Err(NetworkError::Unsupported { network: "onebot", .. })), "{invite:?}");
         let mut group =
             act(ChatKind::Group, "100", None, ActionBody::CreateGroup { friends: Vec::new(), name: None });
         group.target = None;
-        assert!(matches!(calls(&group), Err(NetworkError::Unsupported { .. })));
-        let discuss = calls(&act(ChatKind::Discuss, "100", None, hi()));
+        assert!(matches!(calls_of(&group), Err(NetworkError::Unsupported { .. })));
+        let discuss = calls_of(&act(ChatKind::Discuss, "100", None, hi()));
         assert!(matches!(discuss, Err(NetworkError::Unsupported { .. })), "{discuss:?}");
         for (kind, id) in [(ChatKind::Group, "abc"), (ChatKind::Friend, "-7"), (ChatKind::Temporary, "7")] {
-            assert!(matches!(calls(&act(kind, id, None, hi())), Err(NetworkError::Refused(_))), "{id}");
+            assert!(matches!(calls_of(&act(kind, id, None, hi())), Err(NetworkError::Refused(_))), "{id}");
         }
     }
 }

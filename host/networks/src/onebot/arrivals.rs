@@ -111,7 +111,11 @@ impl Session {
                         _ => onebot.members.hurry(group),
                     }
                 }
-                if let Some(happening) = onebot.own_acts.claim(happening, &user.to_string()) {
+                let news = match happening.body {
+                    EventBody::MessageSent(_) => onebot.own_messages.claim(happening),
+                    _ => onebot.own_acts.claim(happening, &user.to_string()),
+                };
+                if let Some(happening) = news {
                     let room = onebot.lanes.room().await;
                     onebot.queue(&self.sink, happening, room);
                 }

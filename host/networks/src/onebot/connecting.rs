@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use mynah_model::event::{AccountState, EventBody};
 use serde_json::json;
@@ -15,7 +16,7 @@ use super::dial::{self, SocketUrl};
 use super::door::Upgraded;
 use super::http::{Caller, HttpUrl};
 use super::session::{End, Session};
-use super::{Ends, Gap, OneBot};
+use super::{Ends, OneBot};
 use crate::network::{Closed, Sink};
 
 impl OneBot {
@@ -146,11 +147,12 @@ impl OneBot {
 
     /// The connection is lost: what that means for the account.
     async fn note_lost(&self, sink: &Arc<dyn Sink>, lost: Lost) -> Result<(), Closed> {
-        let ran = *self.state.lock() == AccountState::Running;
-        if ran {
-            *self.gap.lock() = Some(Gap { since: self.clock.now(), why: lost.text().to_owned() });
+        // Before the first login there was nothing that could be missed.
+        if self.logged_in.load(Ordering::SeqCst) {
+            self.gaps.lock().begin(self.clock.now(), lost.text());
         }
         *self.trouble.lock() = Some(lost);
+        let ran = *self.state.lock() == AccountState::Running;
         if ran { self.enter(sink, AccountState::Updating).await } else { Ok(()) }
     }
 
@@ -165,9 +167,9 @@ impl OneBot {
     }
 
     /// What is to be told of the time without a connection: what the network sent then is lost.
-    pub(super) fn take_gap(&self) -> Option<EventBody> {
-        let gap = self.gap.lock().take()?;
+    pub(super) fn end_gap(&self) -> Option<EventBody> {
         let until = self.clock.now();
+        let gap = self.gaps.lock().end(until)?;
         let seconds = until.saturating_sub(gap.since) / 1_000;
         tracing::info!(account = %self.account, seconds, "connected again; what was said meanwhile is not known");
         let json = json!({ "since": gap.since, "until": until, "why": gap.why }).to_string();

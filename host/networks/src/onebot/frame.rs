@@ -26,6 +26,8 @@ pub(super) struct Frame<'a> {
     pub(super) user_id: Number,
     pub(super) group_id: Number,
     pub(super) operator_id: Number,
+    /// Whom an own message went to.
+    pub(super) target_id: Number,
     pub(super) group_name: Text<'a>,
     pub(super) message_id: Text<'a>,
     pub(super) message_seq: Text<'a>,

@@ -66,8 +66,16 @@ pub const HEARTBEAT: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)
 /// The pause between two lists of members: a hundred groups are known after 20 s, and QQ sees no burst.
 pub const MEMBERS_PAUSE: Duration = Duration::from_millis(200);
 
-/// Members that are acted on belong to what the network says of it for so long.
+/// What we do and say belongs to what the network tells of it for so long.
 pub const ECHO_LIFE: Duration = Duration::from_secs(60);
+
+/// Messages of ours in one chat whose echoes are waited for, and own messages that wait for the end of a call. Acts of one
+/// chat follow each other, so there are seldom two.
+pub const ECHOES: usize = 64;
+
+/// Bytes of the files of the host's media folder that one message may have: what the folder takes of one file. As base64 in a
+/// frame they are a third more, which NapCat takes up to 50 MB.
+pub const MEDIA_BYTES: usize = 20 << 20;
 
 /// Seconds of a mute, at most: QQ refuses a full 30 days.
 pub const MUTE_SECONDS_MAX: u32 = 2_591_999;

@@ -37,7 +37,7 @@ impl Session {
         if !same {
             self.report(EventBody::Login { scanned: false }).await?;
         }
-        if let Some(gap) = onebot.take_gap() {
+        if let Some(gap) = onebot.end_gap() {
             self.report(gap).await?;
         }
         onebot.set_ready(*self.presence.borrow() == Presence::Online);

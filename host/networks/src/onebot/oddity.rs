@@ -1,12 +1,13 @@
 //! What a peer said that could not be used: counted, and logged once for each kind.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use mynah_model::names::AccountName;
 
 macro_rules! oddities {
-    ($($(#[$doc:meta])* $name:ident => $word:literal,)*) => {
+    ($($(#[$doc:meta])* $name:ident $key:literal $words:literal,)*) => {
         /// A kind of thing that could not be used.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Oddity {
@@ -17,10 +18,17 @@ macro_rules! oddities {
             /// Every kind.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
-            /// The kind in words.
+            /// The kind as a word, for programs.
             pub fn as_str(self) -> &'static str {
                 match self {
-                    $(Self::$name => $word,)*
+                    $(Self::$name => $key,)*
+                }
+            }
+
+            /// The kind in words, for people.
+            fn words(self) -> &'static str {
+                match self {
+                    $(Self::$name => $words,)*
                 }
             }
         }
@@ -29,31 +37,31 @@ macro_rules! oddities {
 
 oddities! {
     /// A frame that is no JSON object, or not one that fits the protocol.
-    Malformed => "malformed frame",
+    Malformed "malformed" "malformed frame",
     /// A frame that is neither an event nor an answer.
-    Neither => "frame that is neither event nor answer",
+    Neither "neither" "frame that is neither event nor answer",
     /// A binary frame.
-    Binary => "binary frame",
+    Binary "binary" "binary frame",
     /// A frame beyond the limit; it ended the connection.
-    TooLarge => "frame that is too large",
+    TooLarge "too-large" "frame that is too large",
     /// An event that lacks what it is about: a user, a group, a message.
-    Incomplete => "event that lacks what it is about",
+    Incomplete "incomplete" "event that lacks what it is about",
     /// An event of another account than the one that is logged in.
-    OtherAccount => "event of another account",
+    OtherAccount "other-account" "event of another account",
     /// A message that came before.
-    Duplicate => "message that came twice",
-    /// A message of the account itself, from another device or by our own act.
-    Own => "message of the account itself",
+    Duplicate "duplicate" "message that came twice",
+    /// A message that we sent and that came back as the account's own.
+    Own "own" "echo of a message that we sent",
     /// A message with more segments than are read.
-    ManySegments => "message with too many segments",
+    ManySegments "many-segments" "message with too many segments",
     /// An answer that nobody waits for any more.
-    LateAnswer => "answer that nobody waits for",
+    LateAnswer "late-answer" "answer that nobody waits for",
     /// A list, or an item of it, that cannot be read.
-    List => "list that cannot be read",
+    List "list" "list that cannot be read",
     /// A peer's clock that is far from ours.
-    Clock => "clock that is off",
+    Clock "clock" "clock that is off",
     /// An event that came before the roster was there, and too many did.
-    Flood => "flood of events during login",
+    Flood "flood" "flood of events during login",
 }
 
 /// The counts of one account.
@@ -79,10 +87,15 @@ impl Oddities {
         let before = count.fetch_add(1, Ordering::Relaxed);
         let Some(account) = &self.account else { return };
         if before == 0 {
-            tracing::warn!(%account, what = oddity.as_str(), %detail, "OneBot peer is odd; more of this kind is counted and not logged");
+            tracing::warn!(%account, what = oddity.words(), %detail, "OneBot peer is odd; more of this kind is counted and not logged");
         } else {
-            tracing::debug!(%account, what = oddity.as_str(), %detail, "OneBot peer is odd");
+            tracing::debug!(%account, what = oddity.words(), %detail, "OneBot peer is odd");
         }
+    }
+
+    /// How many there were of each kind that there was.
+    pub(super) fn counts(&self) -> BTreeMap<&'static str, u64> {
+        self.noted().into_iter().map(|oddity| (oddity.as_str(), self.count(oddity))).collect()
     }
 
     /// The kinds that there were.

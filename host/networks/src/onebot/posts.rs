@@ -66,11 +66,9 @@ impl Reader<'_> {
         }
         let post_type = frame.post_type.or_empty();
         match post_type {
-            "message" => self.message(frame),
-            "message_sent" => {
-                self.oddities.note(Oddity::Own, "message_sent");
-                Post::Nothing
-            }
+            "message" if frame.user_id.id() != Some(self.self_id) => self.message(frame),
+            // Before there was a type of its own for them, own messages were messages like all others.
+            "message" | "message_sent" => self.own_message(frame),
             "meta_event" => self.meta(frame),
             "notice" | "request" => notices::read(self, frame, text),
             _ => self.happened(frame, None, other(post_type, text)),
@@ -97,10 +95,6 @@ impl Reader<'_> {
         let Some(user_id) = frame.user_id.id() else {
             return self.incomplete("message without user_id");
         };
-        if user_id == self.self_id {
-            self.oddities.note(Oddity::Own, "message");
-            return Post::Nothing;
-        }
         let id = user_id.to_string();
         let sender: Sender<'_> = object(frame.sender);
         let person = Person {
@@ -123,6 +117,40 @@ impl Reader<'_> {
             }
             _ => return self.incomplete("message that is neither private nor group"),
         };
+        let message = self.content(frame, &chat, person, MessageClass::Recv);
+        self.happened(frame, Some(chat), EventBody::MessageReceived(message))
+    }
+
+    /// A message that the account itself sent, from wherever.
+    fn own_message(&self, frame: &Frame<'_>) -> Post {
+        let user = &self.roster.user;
+        let mut person = Person { attrs: Attrs::new(), ..Person::clone(user) };
+        let chat = match frame.message_type.get() {
+            Some("group") => {
+                let Some(group) = frame.group_id.id() else {
+                    return self.incomplete("own group message without group_id");
+                };
+                let sender: Sender<'_> = object(frame.sender);
+                (person.card, person.role) = (sender.card.owned(), role(&sender.role));
+                self.group(group, &frame.group_name)
+            }
+            Some("private") => {
+                // Who it went to stands where the implementation has room for it.
+                let others = [frame.target_id.id(), frame.user_id.id()].into_iter().flatten();
+                let Some(to) = others.into_iter().find(|id| *id != self.self_id) else {
+                    return self.incomplete("own private message without target_id");
+                };
+                // The sender is the account, whose groups say nothing of the chat.
+                self.private(frame, &Sender::default(), &self.person(None, to))
+            }
+            _ => return self.incomplete("own message that is neither private nor group"),
+        };
+        let message = self.content(frame, &chat, person, MessageClass::Send);
+        self.happened(frame, Some(chat), EventBody::MessageSent(message))
+    }
+
+    /// What a message says.
+    fn content(&self, frame: &Frame<'_>, chat: &Chat, sender: Person, class: MessageClass) -> Message {
         let (mut segments, all) = match frame.message {
             Some(message) => segments::read(Some(message)),
             None => segments::from_cq(frame.raw_message.or_empty()),
@@ -130,7 +158,7 @@ impl Reader<'_> {
         if !all {
             self.oddities.note(Oddity::ManySegments, limits::SEGMENTS);
         }
-        self.name_mentions(&chat, &mut segments);
+        self.name_mentions(chat, &mut segments);
         let mut attrs = Attrs::new();
         if let Some(sub_type) =
             frame.sub_type.filled().filter(|sub_type| !matches!(*sub_type, "normal" | "friend"))
@@ -140,16 +168,15 @@ impl Reader<'_> {
         if let Some(seq) = frame.message_seq.filled() {
             attrs.insert("message_seq".to_owned(), seq.into());
         }
-        let message = Message {
+        Message {
             id: frame.message_id.or_empty().to_owned(),
-            sender: person,
+            sender,
             text: flatten(&segments),
             segments,
-            class: MessageClass::Recv,
+            class,
             source: MessageSource::Person,
             attrs,
-        };
-        self.happened(frame, Some(chat), EventBody::MessageReceived(message))
+        }
     }
 
     /// QQ's anonymous members share one number; the name they were given tells them apart.

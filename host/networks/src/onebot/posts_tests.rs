@@ -108,10 +108,39 @@ fn private_messages_come_from_friends_from_groups_or_from_elsewhere() {
 }
 
 #[test]
-fn own_messages_never_come_in_and_what_lacks_its_subject_is_counted() {
+fn own_messages_were_sent_by_the_account_to_whom_they_name() {
+    for own in [json!({ "post_type": "message_sent", "user_id": 10001 }), json!({ "user_id": "10001" })] {
+        let event = happened(said(own));
+        let chat = event.chat.unwrap();
+        assert_eq!((chat.kind, chat.id.as_str()), (ChatKind::Group, "100"));
+        let EventBody::MessageSent(message) = event.body else { panic!() };
+        assert_eq!((message.class, message.source), (MessageClass::Send, MessageSource::Person));
+        assert_eq!((message.sender.id.as_str(), message.sender.name.as_str()), ("10001", "bot"));
+        assert_eq!((message.sender.role, message.text.as_str()), (Some(Role::Admin), "@bot hi"));
+    }
+    let private = json!({ "post_type": "message_sent", "message_type": "private", "sub_type": "friend", "sender": null });
+    for to in [
+        json!({ "user_id": 10001, "target_id": 30003 }),
+        json!({ "user_id": 30003 }),
+        json!({ "user_id": 10001, "target_id": "30003" }),
+    ] {
+        let mut own = said(private.clone());
+        own.as_object_mut().unwrap().extend(to.as_object().unwrap().clone());
+        let event = happened(own);
+        let chat = event.chat.unwrap();
+        assert_eq!((chat.kind, chat.id.as_str(), chat.name.as_str()), (ChatKind::Friend, "30003", "Fred"));
+        assert_eq!(event.body.message().unwrap().sender.id, "10001");
+    }
+}
+
+#[test]
+fn what_lacks_its_subject_is_counted() {
     for (event, oddity) in [
-        (said(json!({ "post_type": "message_sent" })), Oddity::Own),
-        (said(json!({ "user_id": 10001 })), Oddity::Own),
+        (said(json!({ "post_type": "message_sent", "group_id": null })), Oddity::Incomplete),
+        (
+            said(json!({ "post_type": "message_sent", "message_type": "private", "user_id": 10001 })),
+            Oddity::Incomplete,
+        ),
         (said(json!({ "self_id": 10002 })), Oddity::OtherAccount),
         (said(json!({ "user_id": null })), Oddity::Incomplete),
         (said(json!({ "user_id": { "id": 1 } })), Oddity::Incomplete),

@@ -80,6 +80,10 @@ pub(crate) struct Manner {
     pub(crate) answers: HashMap<&'static str, Value>,
     /// Whether notices come of what the account does.
     pub(crate) no_notices: bool,
+    /// Whether own messages are told of, too: before the answer to the call where go-cqhttp is played, else after it.
+    pub(crate) tells_own: bool,
+    /// Whether own messages that are told of have ids of their own.
+    pub(crate) other_ids: bool,
     /// Whether every socket carries everything, whatever path was dialled.
     pub(crate) one_for_all: bool,
 }
@@ -320,6 +324,12 @@ impl Peer {
         self.inner.emit(event);
     }
 
+    /// The account's person says something in a group, on their phone.
+    pub(crate) fn type_on_phone(&self, group: i64, text: &str) {
+        let id = self.inner.next_id();
+        self.inner.tell_own(group, 0, id, self.inner.message(text));
+    }
+
     /// Somebody comes into a group.
     pub(crate) fn join(&self, group: i64, user: i64, name: &str) {
         let member = Member { name: name.into(), card: String::new(), role: "member", muted: false };
@@ -438,6 +448,17 @@ impl Inner {
             true => client.out.send(what()).is_ok(),
             false => !client.out.is_closed(),
         });
+    }
+
+    /// Tells of a message of the account itself. LLBot has no type of its own for them.
+    fn tell_own(&self, group: i64, user: i64, id: i64, message: Value) {
+        let post_type = if self.played == Played::Llbot { "message" } else { "message_sent" };
+        let (message_type, sub_type) = if group == 0 { ("private", "friend") } else { ("group", "normal") };
+        self.emit(json!({
+            "post_type": post_type, "message_type": message_type, "sub_type": sub_type, "message_id": id, "user_id": ME,
+            "target_id": if group == 0 { user } else { group }, "group_id": group, "message": message, "font": 0,
+            "sender": { "user_id": ME, "nickname": "bot", "card": "", "role": "admin" },
+        }));
     }
 
     async fn serve(self: Arc<Self>, stream: TcpStream) {
@@ -590,6 +611,22 @@ impl Inner {
             Some(answer) => Ok(answer.clone()),
             None => self.carry_out(&action, &params, !manner.no_notices),
         };
+        let own =
+            result.as_ref().ok().filter(|_| manner.tells_own && action.starts_with("send_")).map(|sent| {
+                let id = |key: &str| params.get(key).and_then(Value::as_i64).unwrap_or_default();
+                let message_id = sent["message_id"].as_i64().unwrap_or_default();
+                let id_told = if manner.other_ids { message_id + 1_000_000 } else { message_id };
+                (id("group_id"), id("user_id"), id_told, params["message"].clone())
+            });
+        let tell = |own: Option<(i64, i64, i64, Value)>| {
+            if let Some((group, user, id, message)) = own {
+                self.tell_own(group, user, id, message);
+            }
+        };
+        let first = self.played == Played::GoCqhttp;
+        if first {
+            tell(own.clone());
+        }
         let mut answer = match result {
             Ok(data) => json!({ "status": "ok", "retcode": 0, "data": data, "message": "", "wording": "" }),
             Err(why) => match self.played {
@@ -610,8 +647,16 @@ impl Inner {
         let shuffled =
             (self.played == Played::GoCqhttp && number % 2 == 1).then_some(Duration::from_millis(5));
         let (out, answer) = (out.clone(), Out::Text(answer.to_string()));
+        if late.is_some() && !first {
+            tell(own.clone());
+        }
         match late.or(shuffled) {
-            None => drop(out.send(answer)),
+            None => {
+                let _ = out.send(answer);
+                if !first {
+                    tell(own);
+                }
+            }
             Some(wait) => drop(tokio::spawn(async move {
                 tokio::time::sleep(wait).await;
                 let _ = out.send(answer);

@@ -16,6 +16,8 @@
 //! It is dialled, dials the host itself, or takes calls over HTTP and posts its events.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs::File;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
@@ -132,6 +134,13 @@ struct Inner {
     dialled: AtomicUsize,
     pongs: AtomicUsize,
     last_id: AtomicI64,
+    log: Mutex<Option<Log>>,
+}
+
+/// Where the peer writes down what happens, a JSON object in each line.
+struct Log {
+    account: String,
+    file: File,
 }
 
 /// A running peer; it is gone when dropped.
@@ -181,6 +190,7 @@ impl Peer {
             dialled: AtomicUsize::new(0),
             pongs: AtomicUsize::new(0),
             last_id: AtomicI64::new(0),
+            log: Mutex::default(),
         });
         let served = inner.clone();
         let listening = tokio::spawn(async move {
@@ -246,6 +256,16 @@ impl Peer {
         }));
     }
 
+    /// Writes down from now on what is said in groups and what the account asks for.
+    pub(crate) fn write_down(&self, account: &str, file: File) {
+        *self.inner.log.lock() = Some(Log { account: account.to_owned(), file });
+    }
+
+    /// Writes down something else.
+    pub(crate) fn note(&self, what: &str) {
+        self.inner.note(json!({ "what": what }));
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("ws://{}", self.address)
     }
@@ -299,6 +319,7 @@ impl Peer {
     /// The same at a time, in unix seconds.
     pub(crate) fn say_at(&self, time: i64, group: i64, user: i64, text: &str) -> i64 {
         let id = self.inner.next_id();
+        self.inner.note(json!({ "what": "said", "group": group, "text": text }));
         let sender = {
             let world = self.inner.world.lock();
             let member = world.groups.get(&group).and_then(|(_, members)| members.get(&user));
@@ -377,6 +398,11 @@ impl Peer {
         sends.map(|(_, params)| text_of(&params["message"])).collect()
     }
 
+    /// How many messages the account sent.
+    pub(crate) fn sent_count(&self) -> usize {
+        self.inner.calls.lock().iter().filter(|(name, _)| name.starts_with("send_")).count()
+    }
+
     /// Waits until an action was asked for so many times.
     pub(crate) async fn wait_for_calls(&self, action: &str, count: usize) -> Vec<Value> {
         let calls = || Some(self.calls(action)).filter(|calls| calls.len() >= count);
@@ -420,6 +446,14 @@ impl Inner {
     fn next_id(&self) -> i64 {
         let id = self.last_id.fetch_add(1, Ordering::SeqCst) + 1;
         if self.played == Played::GoCqhttp { -id } else { id }
+    }
+
+    fn note(&self, mut what: Value) {
+        if let Some(log) = self.log.lock().as_mut() {
+            what["account"] = json!(log.account);
+            // In one piece: others may write to the same file.
+            log.file.write_all(format!("{what}\n").as_bytes()).unwrap();
+        }
     }
 
     fn message(&self, text: &str) -> Value {
@@ -602,6 +636,7 @@ impl Inner {
             return;
         }
         let manner = self.manner.lock().clone();
+        self.note(json!({ "what": "asked", "action": action, "params": params }));
         self.calls.lock().push((action.clone(), Value::Object(params.clone())));
         if manner.deaf_to.contains(action.as_str()) {
             return;

@@ -12,7 +12,8 @@
 //! - `controller`: accounts that are logged in and stopped while `mynah run` serves them
 //! - `keys`: keys and certificates, from `mynah.toml` to who is served
 //! - `webhooks`: post_api, post_stdout and poll_api of a whole host, also under SIGKILL
-//! - `onebot`: a whole host on a QQ account, whose peer plays each implementation; `onebot_cuts`: whose connections are cut under load
+//! - `onebot`: a whole host on a QQ account, whose peer plays each implementation; `onebot_cuts`: whose connections are cut under load;
+//!   `onebot_hostile`: whose peers send nonsense
 //! - `cli`, `dev`, `new_script`: the `mynah` command
 //! - `support`: hosts, commands and guests for all of these; the guests' sources lie in `tests/guests`
 
@@ -36,6 +37,7 @@ mod moderation;
 mod new_script;
 mod onebot;
 mod onebot_cuts;
+mod onebot_hostile;
 mod operator;
 mod pause;
 mod reload;

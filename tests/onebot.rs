@@ -2,36 +2,26 @@
 //! API. The peer plays each of the implementations; what it was asked for is what counts.
 
 use std::collections::HashSet;
-use std::time::Duration;
+use std::sync::Arc;
 
 use mynah_model::action::{ActionBody, Actor, Outcome, Target};
 use mynah_model::address::ChatKind;
+use mynah_model::clock::SystemClock;
 use mynah_model::event::EventBody;
+use mynah_model::media_kind::MediaKind;
+use mynah_model::message::{MessageClass, Segment};
 use mynah_model::names::Seq;
 use serde_json::{Value as Json, json};
+use tempfile::TempDir;
 
+use crate::support::guests::component;
 use crate::support::host::TestHost;
-use crate::support::onebot_peer::{ANN, BOB, FRED, GROUP, Peer, Played, eventually, now};
-
-/// Who dials whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
-    Forward,
-    Reverse,
-    Http,
-}
-
-impl Way {
-    const ALL: [Self; 3] = [Self::Forward, Self::Reverse, Self::Http];
-}
+use crate::support::onebot_peer::{ANN, BOB, FRED, GROUP, ME, Peer, Played, eventually, now};
+use crate::support::onebot_way::Way;
 
 /// A host with one account on a peer, however they reach each other. The shipped rules may do there what they ask for.
 async fn host_on(peer: &mut Peer, way: Way, more: &str) -> TestHost {
-    let reach = match way {
-        Way::Forward => format!("url = \"{}\"", peer.url()),
-        Way::Reverse => "listen = \"/onebot/v11/ws\"".to_owned(),
-        Way::Http => format!("url = \"{}\"\nlisten = \"/onebot/v11/http\"", peer.serve_http().await),
-    };
+    let reach = way.keys(peer).await;
     let toml = format!(
         r#"
         [[account]]
@@ -51,11 +41,7 @@ async fn host_on(peer: &mut Peer, way: Way, more: &str) -> TestHost {
         "#
     );
     let host = TestHost::open(&toml).await;
-    match way {
-        Way::Forward => {}
-        Way::Reverse => peer.dial(&host.url, "/onebot/v11/ws"),
-        Way::Http => peer.post_to(&host.url, "/onebot/v11/http"),
-    }
+    way.connect(peer, &host.url);
     host.wait_until_ready().await;
     host
 }
@@ -64,9 +50,10 @@ async fn peer(played: Played) -> Peer {
     Peer::start_with(played, Some("s3cret")).await
 }
 
-/// Every peer, reached in every way.
+/// Every peer, reached in every way; over two sockets one of them, as those differ in nothing that the peers do.
 fn everybody() -> impl Iterator<Item = (Played, Way)> {
-    Played::ALL.into_iter().flat_map(|played| Way::ALL.into_iter().map(move |way| (played, way)))
+    let pairs = Played::ALL.into_iter().flat_map(|played| Way::ALL.into_iter().map(move |way| (played, way)));
+    pairs.filter(|(played, way)| *way != Way::Pair || *played == Played::NapCat)
 }
 
 const FAST: &str = "pace = \"1000/s\"";
@@ -200,21 +187,158 @@ async fn what_is_decided_while_the_connection_is_gone_is_sent_once_it_is_back() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_nobody_answers_for_is_unknown_and_not_repeated() {
-    let mut peer = peer(Played::NapCat).await;
-    let host = host_on(&mut peer, Way::Forward, FAST).await;
-    peer.manner(|manner| {
-        manner.late.insert("send_group_msg", Duration::from_secs(3_600));
-    });
-    let (answer, ()) = tokio::join!(host.get("/openqq/send_group_message?id=552603&content=hello"), async {
+    for way in Way::ALL {
+        let mut peer = peer(Played::NapCat).await;
+        let host = host_on(&mut peer, way, FAST).await;
+        peer.manner(|manner| {
+            manner.deaf_to.insert("send_group_msg");
+        });
+        let (answer, ()) =
+            tokio::join!(host.get("/openqq/send_group_message?uid=552603&content=hello"), async {
+                peer.wait_for_sent(1).await;
+                // Over HTTP the call's own connection just ends.
+                if way != Way::Http {
+                    peer.cut();
+                }
+            });
+        assert_ne!(answer.1["code"], 0, "{way:?}: {answer:?}");
+        eventually("a connection", || peer.is_connected().then_some(())).await;
+        host.wait_until_ready().await;
+        peer.say(GROUP, ANN, "after that");
+        host.settle().await;
+        assert_eq!(peer.sent(), ["hello"], "{way:?}");
+        let (_, audit) = host.get("/api/v1/audit").await;
+        let entries =
+            audit.as_array().cloned().unwrap_or_else(|| audit["entries"].as_array().unwrap().clone());
+        let unknown = entries.iter().filter(|entry| entry["outcome"] == "unknown").count();
+        assert_eq!(unknown, 1, "{way:?}: journalled as that: {audit}");
+        host.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_typed_on_the_phone_is_an_own_message_to_programs() {
+    for way in Way::ALL {
+        let mut peer = peer(Played::NapCat).await;
+        peer.manner(|manner| manner.tells_own = true);
+        let host = host_on(&mut peer, way, FAST).await;
+        peer.type_on_phone(GROUP, "ping");
+        peer.say(GROUP, ANN, "ping");
         peer.wait_for_sent(1).await;
-        peer.cut();
-    });
-    assert_ne!(answer.1["code"], 0, "{answer:?}");
-    eventually("a new connection", || (peer.dialled() == 2 && peer.is_connected()).then_some(())).await;
-    peer.say(GROUP, ANN, "after that");
+        peer.say(GROUP, ANN, "the end");
+        let sent = async || {
+            let events = host.running.host.events(Seq(0), u32::MAX).await.unwrap();
+            let ended =
+                events.iter().any(|event| event.body.message().is_some_and(|said| said.text == "the end"));
+            let own = events.iter().filter_map(|event| match &event.body {
+                EventBody::MessageSent(message) => Some(format!("{} {:?}", message.text, message.source)),
+                _ => None,
+            });
+            let own: Vec<_> = own.collect();
+            (ended && own.len() >= 2).then_some(own)
+        };
+        let mut own = crate::support::wait_for("the end", sent).await;
+        own.sort();
+        assert_eq!(own, ["ping Person", "pong Script"], "{way:?}");
+        host.settle().await;
+        assert_eq!(peer.sent(), ["pong"], "own messages are nobody's question");
+        host.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_script_that_answers_own_messages_ends_even_if_no_echo_is_known_for_one() {
+    let peer = peer(Played::NapCat).await;
+    peer.manner(|manner| (manner.tells_own, manner.other_ids, manner.other_words) = (true, true, true));
+    let folder = Arc::new(TempDir::new().unwrap());
+    std::fs::create_dir(folder.path().join("scripts.d")).unwrap();
+    std::fs::write(folder.path().join("scripts.d/answerer.wasm"), component("answerer")).unwrap();
+    let toml = format!(
+        "[[account]]\nname = \"qq\"\nnetwork = \"onebot\"\nurl = \"{}\"\naccess_token = \"s3cret\"\n{FAST}\n[script.answerer]\nallow = [\"reply\"]\n",
+        peer.url()
+    );
+    let host = TestHost::start_in(folder, &toml, Arc::new(SystemClock)).await;
+    peer.type_on_phone(GROUP, "hello");
+    // What was typed, three answers and three echoes of them.
+    let all = async || {
+        let events = host.running.host.events(Seq(0), u32::MAX).await.unwrap();
+        let own = events.iter().filter(|event| matches!(event.body, EventBody::MessageSent(_)));
+        let depths: Vec<_> = own.map(|event| event.depth).collect();
+        (depths.len() >= 7).then_some(depths)
+    };
+    let depths = crate::support::wait_for("the last echo", all).await;
+    assert_eq!(depths.iter().max(), Some(&3), "{depths:?}");
     host.settle().await;
-    assert_eq!(peer.sent(), ["hello"]);
+    assert_eq!(peer.sent_count(), 3, "{:?}", peer.sent());
     host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_are_sent_by_their_bytes_and_those_that_come_can_be_fetched() {
+    const PNG: &str =
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+    for way in Way::ALL {
+        let mut peer = peer(Played::Llbot).await;
+        let host = host_on(&mut peer, way, FAST).await;
+        let data: String = PNG.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let (_, sent) =
+            host.get(&format!("/openwx/send_friend_message?client=qq&id={FRED}&media_data={data}")).await;
+        assert_eq!(sent["code"], 0, "{way:?}: {sent}");
+        let message = &peer.calls("send_private_msg")[0]["message"][0];
+        assert_eq!(
+            (&message["type"], &message["data"]["file"]),
+            (&json!("image"), &json!(format!("base64://{PNG}")))
+        );
+        let id = sent["media_id"].as_str().unwrap();
+        let (_, again) =
+            host.get(&format!("/openwx/send_group_message?client=qq&id={GROUP}&media_id={id}")).await;
+        assert_eq!(again["code"], 0, "{way:?}: {again}");
+        assert_eq!(
+            peer.calls("send_group_msg")[0]["message"][0]["data"]["file"],
+            json!(format!("base64://{PNG}"))
+        );
+
+        peer.emit(json!({
+            "post_type": "message", "message_type": "private", "sub_type": "friend", "message_id": 7, "user_id": FRED,
+            "message": [{ "type": "image", "data": { "file": "A.jpg", "url": "https://multimedia.nt.qq.com.cn/download?x=1" } }],
+        }));
+        let picture = async || {
+            let events = host.running.host.events(Seq(0), u32::MAX).await.unwrap();
+            events.iter().find_map(|event| match event.body.message()?.segments.first()? {
+                Segment::Image(media) if event.body.message()?.class == MessageClass::Recv => {
+                    Some(media.clone())
+                }
+                _ => None,
+            })
+        };
+        let picture = crate::support::wait_for("the picture", picture).await;
+        assert_eq!(picture.url.as_deref(), Some("https://multimedia.nt.qq.com.cn/download?x=1"));
+        assert_eq!((picture.id.as_deref(), picture.kind()), (Some("A.jpg"), MediaKind::Image));
+        host.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_is_offline_says_so_whichever_way_it_is_reached() {
+    for way in Way::ALL {
+        let mut peer = peer(Played::NapCat).await;
+        let host = host_on(&mut peer, way, FAST).await;
+        let beat = |online: bool| json!({ "post_type": "meta_event", "meta_event_type": "heartbeat", "interval": 30_000, "status": { "online": online } });
+        let gone = json!({ "post_type": "notice", "notice_type": "bot_offline", "user_id": ME, "message": "elsewhere" });
+        for gone in [beat(false), gone] {
+            for (said, state) in [(gone, "updating"), (beat(true), "running")] {
+                peer.emit(said);
+                crate::support::wait_for(state, async || {
+                    let (_, account) = host.get("/api/v1/accounts/qq").await;
+                    (account["state"] == state).then_some(())
+                })
+                .await;
+            }
+        }
+        peer.say(GROUP, ANN, "ping");
+        assert_eq!(peer.wait_for_sent(1).await, ["pong"], "{way:?}");
+        host.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,10 @@ pub(crate) mod house;
 #[path = "../host/networks/tests/networks/peer.rs"]
 #[allow(dead_code, reason = "the driver's tests use the rest")]
 pub(crate) mod onebot_peer;
+pub(crate) mod onebot_way;
+#[path = "../host/networks/tests/networks/tls_front.rs"]
+#[allow(dead_code, reason = "the driver's tests use the rest")]
+pub(crate) mod tls_front;
 
 use std::future::Future;
 use std::time::Duration;

@@ -90,6 +90,7 @@ pub(crate) fn put_fields(report: &mut Map<String, Value>, message: &Message, sto
         ("media_id", media.id.clone()),
         ("media_type", Some(media.kind().as_str().to_owned())),
         ("media_path", path),
+        ("media_url", media.url.clone()),
         ("media_name", media.name.clone()),
         ("media_mime", media.mime.clone()),
         ("media_size", media.size.map(|size| size.to_string())),

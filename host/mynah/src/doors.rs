@@ -4,6 +4,7 @@
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, UPGRADE};
 use axum::http::{HeaderMap, StatusCode};
@@ -27,8 +28,16 @@ impl Doors {
         self.router = match (onebot.door().cloned(), onebot.post_box().cloned()) {
             (Some(door), _) => router.route(path, get(async move |request: Request| upgrade(&door, request))),
             (None, Some(post_box)) => {
-                let take_in =
-                    async move |headers: HeaderMap, body: Bytes| take_in(&post_box, &headers, &body).await;
+                let take_in = async move |headers: HeaderMap, body: Result<Bytes, BytesRejection>| match body
+                {
+                    Ok(body) => take_in(&post_box, &headers, &body).await,
+                    Err(rejection) => {
+                        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                            post_box.note_too_large();
+                        }
+                        rejection.into_response()
+                    }
+                };
                 let bounded = post(take_in).layer(DefaultBodyLimit::max(POST_BYTES));
                 router.route(path, bounded)
             }

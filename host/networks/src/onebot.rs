@@ -144,7 +144,7 @@ pub struct OneBot {
     token: Token,
     trust: Trust,
     clock: Arc<dyn Clock>,
-    oddities: Oddities,
+    oddities: Arc<Oddities>,
     answers: Arc<Answers>,
     bucket: Bucket,
     link: Mutex<Option<Link>>,
@@ -165,6 +165,7 @@ pub struct OneBot {
 impl OneBot {
     /// An account that is not connected yet.
     pub fn new(config: OneBotConfig, clock: Arc<dyn Clock>) -> Arc<Self> {
+        let oddities = Arc::new(Oddities::new(config.account.clone()));
         let ends = match config.way {
             Way::Forward(url) => Ends::Forward(url),
             Way::ForwardPair(url) => {
@@ -175,13 +176,13 @@ impl OneBot {
                 Ends::Reverse { door, arrivals: AsyncMutex::new(arrivals) }
             }
             Way::Http(url) => {
-                let (post_box, posts) = PostBox::new(config.token.clone());
+                let (post_box, posts) = PostBox::new(config.token.clone(), oddities.clone());
                 Ends::Http { url, post_box, posts: AsyncMutex::new(posts) }
             }
         };
         Arc::new_cyclic(|me| Self {
             me: me.clone(),
-            oddities: Oddities::new(config.account.clone()),
+            oddities,
             account: config.account,
             ends,
             token: config.token,

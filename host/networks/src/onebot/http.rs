@@ -19,6 +19,7 @@ use super::answers::{Answer, Answers};
 use super::back_off::Lost;
 use super::door::Refused;
 use super::frame::Turn;
+use super::oddity::{Oddities, Oddity};
 use super::socket::{Outgoing, Request};
 use super::token::Token;
 use super::trust::Trust;
@@ -72,13 +73,19 @@ impl fmt::Display for HttpUrl {
 #[derive(Clone)]
 pub struct PostBox {
     token: Token,
+    oddities: Arc<Oddities>,
     posts: mpsc::Sender<String>,
 }
 
 impl PostBox {
-    pub(super) fn new(token: Token) -> (Self, mpsc::Receiver<String>) {
+    pub(super) fn new(token: Token, oddities: Arc<Oddities>) -> (Self, mpsc::Receiver<String>) {
         let (posts, taken) = mpsc::channel(limits::POSTS);
-        (Self { token, posts }, taken)
+        (Self { token, oddities, posts }, taken)
+    }
+
+    /// Notes that an event was refused before it was read, because it has more than [`limits::POST_BYTES`].
+    pub fn note_too_large(&self) {
+        self.oddities.note(Oddity::TooLarge, "a posted event");
     }
 
     /// Takes an event in. Only who knows the token can have signed it; the signature is that of the bytes as they came.
@@ -97,6 +104,7 @@ impl PostBox {
             return refuse(PostStatus::FORBIDDEN, "`X-Signature` is not that of the access token");
         }
         let Ok(text) = std::str::from_utf8(body) else {
+            self.oddities.note(Oddity::Malformed, "a posted event that is no UTF-8");
             return refuse(PostStatus::BAD_REQUEST, "an event is JSON in UTF-8");
         };
         match tokio::time::timeout(limits::POST_WAIT, self.posts.send(text.to_owned())).await {
@@ -151,7 +159,12 @@ impl Caller {
     }
 
     /// Makes the calls that come, several at once, until the implementation cannot be reached or refuses the token.
-    pub(super) async fn serve(&self, mut calls: mpsc::Receiver<Outgoing>, answers: &Arc<Answers>) -> Lost {
+    pub(super) async fn serve(
+        &self,
+        mut calls: mpsc::Receiver<Outgoing>,
+        answers: &Arc<Answers>,
+        oddities: &Oddities,
+    ) -> Lost {
         let mut under_way = FuturesUnordered::new();
         loop {
             tokio::select! {
@@ -159,7 +172,7 @@ impl Caller {
                     return lost;
                 },
                 call = calls.recv(), if under_way.len() < limits::HTTP_CALLS => match call {
-                    Some(Outgoing::Call(request)) => under_way.push(self.call(request, answers)),
+                    Some(Outgoing::Call(request)) => under_way.push(self.call(request, answers, oddities)),
                     // Here a question whether it is there is a call like any other.
                     Some(Outgoing::Ping) => {}
                     None => return Lost::Cut("the session ended".to_owned()),
@@ -168,10 +181,14 @@ impl Caller {
         }
     }
 
-    async fn call(&self, request: Request, answers: &Arc<Answers>) -> Result<(), Lost> {
+    async fn call(&self, request: Request, answers: &Arc<Answers>, oddities: &Oddities) -> Result<(), Lost> {
         let echo = request.echo.clone();
         let answer = match self.ask(request).await {
-            Ok((status, text)) => read_answer(status, &text),
+            Ok((status, Some(text))) => read_answer(status, &text, oddities),
+            Ok((_, None)) => {
+                oddities.note(Oddity::TooLarge, "an answer");
+                Answer::Unsure("its answer is too large".to_owned())
+            }
             Err(error) if error.is_connect() => {
                 let why = why_not(error);
                 answers.resolve(&echo, Answer::NotAsked(why.clone()));
@@ -187,7 +204,8 @@ impl Caller {
         refused.map_or(Ok(()), Err)
     }
 
-    async fn ask(&self, request: Request) -> Result<(StatusCode, String), reqwest::Error> {
+    /// The answer to a call; without its text if that is too large.
+    async fn ask(&self, request: Request) -> Result<(StatusCode, Option<String>), reqwest::Error> {
         // Names of actions are ours: they join without surprise, or the address as it is answers for them.
         let url = self.url.0.join(request.action).unwrap_or_else(|_| self.url.0.clone());
         let mut call = self.client.post(url).json(&request.params);
@@ -199,11 +217,11 @@ impl Caller {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await? {
             if body.len().saturating_add(chunk.len()) > limits::FRAME_BYTES {
-                return Ok((StatusCode::PAYLOAD_TOO_LARGE, String::new()));
+                return Ok((status, None));
             }
             body.extend_from_slice(&chunk);
         }
-        Ok((status, String::from_utf8_lossy(&body).into_owned()))
+        Ok((status, Some(String::from_utf8_lossy(&body).into_owned())))
     }
 }
 
@@ -221,15 +239,21 @@ fn why_not(error: reqwest::Error) -> String {
     causes.join(": ")
 }
 
-fn read_answer(status: StatusCode, text: &str) -> Answer {
+fn read_answer(status: StatusCode, text: &str, oddities: &Oddities) -> Answer {
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
             Answer::NotAsked(format!("it answered HTTP {status}"))
         }
         StatusCode::OK => match frame::read(text) {
             Ok(frame) if frame.turn() == Turn::Answer => Answer::read(&frame),
-            Ok(_) => Answer::Unsure("its answer is none of OneBot".to_owned()),
-            Err(error) => Answer::Unsure(format!("its answer {error}")),
+            Ok(_) => {
+                oddities.note(Oddity::Neither, "an answer over HTTP");
+                Answer::Unsure("its answer is none of OneBot".to_owned())
+            }
+            Err(error) => {
+                oddities.note(Oddity::Malformed, &error);
+                Answer::Unsure(format!("its answer {error}"))
+            }
         },
         status if status.is_server_error() => Answer::Unsure(format!("it answered HTTP {status}")),
         status => Answer::Failed(format!("it answered HTTP {status}")),
@@ -243,7 +267,7 @@ mod tests {
     use super::*;
 
     async fn post(signature: Option<&str>, origin: Option<&'static str>, body: &[u8]) -> Result<(), u16> {
-        let (post_box, _taken) = PostBox::new(Token::new("secret").unwrap());
+        let (post_box, _taken) = PostBox::new(Token::new("secret").unwrap(), Arc::new(Oddities::unheard()));
         let mut headers = HeaderMap::new();
         if let Some(signature) = signature {
             headers.insert(SIGNATURE, HeaderValue::from_str(signature).unwrap());
@@ -292,10 +316,14 @@ mod tests {
 
     #[test]
     fn what_is_no_answer_leaves_it_open_what_happened() {
-        assert!(matches!(read_answer(StatusCode::OK, r#"{"status":"ok","retcode":0}"#), Answer::Done(None)));
-        assert!(matches!(read_answer(StatusCode::OK, "<html>"), Answer::Unsure(_)));
-        assert!(matches!(read_answer(StatusCode::BAD_GATEWAY, ""), Answer::Unsure(_)));
-        assert!(matches!(read_answer(StatusCode::NOT_FOUND, ""), Answer::Failed(_)));
-        assert!(matches!(read_answer(StatusCode::FORBIDDEN, ""), Answer::NotAsked(_)));
+        let oddities = Oddities::unheard();
+        let read = |status, text| read_answer(status, text, &oddities);
+        assert!(matches!(read(StatusCode::OK, r#"{"status":"ok","retcode":0}"#), Answer::Done(None)));
+        assert!(matches!(read(StatusCode::OK, "<html>"), Answer::Unsure(_)));
+        assert!(matches!(read(StatusCode::OK, "{}"), Answer::Unsure(_)));
+        assert_eq!(oddities.noted(), [Oddity::Malformed, Oddity::Neither]);
+        assert!(matches!(read(StatusCode::BAD_GATEWAY, ""), Answer::Unsure(_)));
+        assert!(matches!(read(StatusCode::NOT_FOUND, ""), Answer::Failed(_)));
+        assert!(matches!(read(StatusCode::FORBIDDEN, ""), Answer::NotAsked(_)));
     }
 }

@@ -1,5 +1,6 @@
 //! What was said: from the protocol's segments to the host's.
 
+use mynah_model::media_kind::{KIND_ATTR, MediaKind};
 use mynah_model::message::{Media, Segment};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -103,10 +104,10 @@ fn from_parts(kind: &str, raw: Option<&RawValue>) -> Option<Segment> {
             Some(id) => Segment::Face { id: id.to_owned(), name: String::new() },
             None => other(kind, raw),
         },
-        "image" => Segment::Image(media(&data)),
-        "record" => Segment::Voice(media(&data)),
-        "video" => Segment::Video(media(&data)),
-        "file" => Segment::File(media(&data)),
+        "image" => Segment::Image(media(&data, MediaKind::Image)),
+        "record" => Segment::Voice(media(&data, MediaKind::Voice)),
+        "video" => Segment::Video(media(&data, MediaKind::Video)),
+        "file" => Segment::File(media(&data, MediaKind::File)),
         "reply" => Segment::ReplyTo { id: data.id.owned()? },
         "json" | "xml" => match data.data.filled() {
             Some(card) => Segment::AppCard { data: card.to_owned() },
@@ -116,7 +117,7 @@ fn from_parts(kind: &str, raw: Option<&RawValue>) -> Option<Segment> {
     })
 }
 
-fn media(data: &Data<'_>) -> Media {
+fn media(data: &Data<'_>, kind: MediaKind) -> Media {
     let mut media = Media {
         id: data.file_id.owned().or_else(|| data.file.owned()).or_else(|| data.id.owned()),
         url: data.url.owned().filter(|url| url.starts_with("http://") || url.starts_with("https://")),
@@ -126,6 +127,8 @@ fn media(data: &Data<'_>) -> Media {
         size: data.file_size.0.or(data.size.0).and_then(|size| u64::try_from(size).ok()),
         ..Media::default()
     };
+    // Of what type its bytes are is not known, what it is shown as is.
+    media.attrs.insert(KIND_ATTR.to_owned(), kind.as_str().into());
     for (key, value) in [("summary", &data.summary), ("type", &data.kind), ("sub_type", &data.sub_type)] {
         if let Some(value) = value.filled() {
             media.attrs.insert(key.to_owned(), value.into());
@@ -184,6 +187,14 @@ mod tests {
                 {"type":"reply","data":{"id":-5}},{"type":"face","data":{"id":14}},
                 {"type":"json","data":{"data":"{\"app\":1}"}}]"#,
         );
+        let kinds: Vec<_> = segments[..2]
+            .iter()
+            .map(|segment| match segment {
+                Segment::Image(media) | Segment::File(media) => media.kind(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(kinds, [MediaKind::Image, MediaKind::File]);
         let text = |text: &str| Some(text.to_owned());
         assert_eq!(media(&segments[0]), (text("A.jpg"), text("https://h/a"), text("A.jpg"), Some(12)));
         assert_eq!(media(&segments[1]), (text("/x-1"), None, text("b.txt"), Some(7)));

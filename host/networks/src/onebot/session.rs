@@ -103,7 +103,7 @@ impl Session {
         let _unlink = self.link(outgoing);
         tokio::select! {
             lost = self.read_posts(posts) => End::Lost(lost),
-            lost = caller.serve(to_write, &self.onebot.answers) => End::Lost(lost),
+            lost = caller.serve(to_write, &self.onebot.answers, &self.onebot.oddities) => End::Lost(lost),
             end = self.live() => end,
             lost = self.ask_status() => End::Lost(lost),
             _ = self.fetch_members() => End::Closed,

@@ -14,5 +14,6 @@ mod peer;
 mod people;
 mod roles;
 mod roster_file;
+mod silence;
 mod stage;
 mod tls_front;

@@ -41,7 +41,8 @@ impl Session {
         backlog: &mut Backlog,
     ) -> Result<Option<Duration>, Lost> {
         let oddities = &self.onebot.oddities;
-        let frame = match frame::read(text) {
+        let mut spare = String::new();
+        let frame = match frame::read_leniently(text, &mut spare) {
             Ok(frame) => frame,
             Err(error) => {
                 oddities.note(Oddity::Malformed, error);
@@ -88,7 +89,7 @@ impl Session {
 
     /// Takes an event that was kept.
     async fn take_post(&self, user: i64, text: &str) {
-        if let Ok(frame) = frame::read(text) {
+        if let Ok(frame) = frame::read_leniently(text, &mut String::new()) {
             self.take(user, &frame, text).await;
         }
     }

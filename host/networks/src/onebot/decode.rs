@@ -37,7 +37,8 @@ pub fn decode(bytes: &[u8]) -> Decoded {
         return nothing(Oddity::TooLarge);
     }
     let Ok(text) = std::str::from_utf8(bytes) else { return nothing(Oddity::Malformed) };
-    let Ok(frame) = frame::read(text) else { return nothing(Oddity::Malformed) };
+    let mut spare = String::new();
+    let Ok(frame) = frame::read_leniently(text, &mut spare) else { return nothing(Oddity::Malformed) };
     let oddities = Oddities::unheard();
     match frame.turn() {
         Turn::Neither => nothing(Oddity::Neither),

@@ -3,6 +3,8 @@
 //! One shape takes all of them. The protocol tells events and answers apart by `post_type` alone, and its fields mean the
 //! same wherever they stand.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -90,6 +92,8 @@ pub(super) struct Sender<'a> {
 #[error("{what} at line {line}, column {column}")]
 pub(super) struct FrameError {
     what: &'static str,
+    /// Whether it is JSON after all.
+    is_json: bool,
     line: usize,
     column: usize,
 }
@@ -98,9 +102,10 @@ pub(super) struct FrameError {
 pub(super) fn read(text: &str) -> Result<Frame<'_>, FrameError> {
     // A list of the right length would do for serde, too.
     if !text.trim_start().starts_with('{') {
-        return Err(FrameError { what: "is no JSON object", line: 1, column: 1 });
+        return Err(FrameError { what: "is no JSON object", is_json: false, line: 1, column: 1 });
     }
     serde_json::from_str(text).map_err(|error| FrameError {
+        is_json: error.is_data(),
         what: match error.classify() {
             serde_json::error::Category::Data => "does not fit the protocol",
             serde_json::error::Category::Eof => "ends too early",
@@ -109,6 +114,19 @@ pub(super) fn read(text: &str) -> Result<Frame<'_>, FrameError> {
         line: error.line(),
         column: error.column(),
     })
+}
+
+/// Reads a frame, of fields that stand in it more than once the last, as everybody else does: walle-v11 writes some so.
+/// `spare` holds what is read in that case.
+pub(super) fn read_leniently<'a>(text: &'a str, spare: &'a mut String) -> Result<Frame<'a>, FrameError> {
+    let error = match read(text) {
+        Err(error) if error.is_json => error,
+        read => return read,
+    };
+    let fields: Option<BTreeMap<String, &RawValue>> = serde_json::from_str(text).ok();
+    let Some(once) = fields.and_then(|fields| serde_json::to_string(&fields).ok()) else { return Err(error) };
+    *spare = once;
+    read(spare)
 }
 
 impl Frame<'_> {
@@ -161,6 +179,17 @@ mod tests {
         assert!(read(&deep).is_err());
         // Where nobody looks, depth does no harm.
         assert!(read(&format!(r#"{{"post_type":"message","message":{deep}}}"#)).is_ok());
+    }
+
+    #[test]
+    fn of_fields_that_stand_twice_the_last_counts() {
+        let mut spare = String::new();
+        let twice = r#"{"user_id":1,"post_type":"message","user_id":2,"sender":{"a":[1]},"sender":null}"#;
+        let frame = read_leniently(twice, &mut spare).unwrap();
+        assert_eq!((frame.user_id.0, frame.post_type.get()), (Some(2), Some("message")));
+        for bad in ["[1]", "{", r#"{"user_id":1,"user_id":2"#] {
+            assert!(read_leniently(bad, &mut String::new()).is_err(), "{bad}");
+        }
     }
 
     #[test]

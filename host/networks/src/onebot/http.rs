@@ -244,7 +244,7 @@ fn read_answer(status: StatusCode, text: &str, oddities: &Oddities) -> Answer {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
             Answer::NotAsked(format!("it answered HTTP {status}"))
         }
-        StatusCode::OK => match frame::read(text) {
+        StatusCode::OK => match frame::read_leniently(text, &mut String::new()) {
             Ok(frame) if frame.turn() == Turn::Answer => Answer::read(&frame),
             Ok(_) => {
                 oddities.note(Oddity::Neither, "an answer over HTTP");

@@ -50,8 +50,6 @@ oddities! {
     OtherAccount "other-account" "event of another account",
     /// A message that came before.
     Duplicate "duplicate" "message that came twice",
-    /// A message that we sent and that came back as the account's own.
-    Own "own" "echo of a message that we sent",
     /// A message with more segments than are read.
     ManySegments "many-segments" "message with too many segments",
     /// An answer that nobody waits for any more.

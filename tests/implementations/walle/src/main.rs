@@ -42,7 +42,9 @@ impl ActionHandler<Action, Resp, OneBot11<Self>> for Account {
             Action::GetLoginInfo(_) => json!({ "user_id": ME, "nickname": "bot" }),
             Action::GetFriendList(_) => json!([{ "user_id": ANN, "nickname": "Ann", "remark": "" }]),
             Action::GetGroupList(_) => json!([{ "group_id": GROUP, "group_name": "talk" }]),
-            Action::GetGroupMemberList { .. } => json!([member(ME, "bot", "admin"), member(ANN, "Ann", "member")]),
+            Action::GetGroupMemberList { .. } => {
+                json!([member(ME, "bot", "admin"), member(ANN, "Ann", "member")])
+            }
             Action::SendGroupMsg { .. } | Action::SendPrivateMsg { .. } => json!({ "message_id": 7 }),
             _ => Value::Null,
         };
@@ -182,7 +184,10 @@ fn say(onebot: &OneBot11<Account>, place: Value) -> Result<()> {
 }
 
 /// The next call that is looked for.
-async fn wait(calls: &mut mpsc::UnboundedReceiver<Action>, is_it: impl Fn(&Action) -> bool) -> Result<Action> {
+async fn wait(
+    calls: &mut mpsc::UnboundedReceiver<Action>,
+    is_it: impl Fn(&Action) -> bool,
+) -> Result<Action> {
     while let Some(action) = calls.recv().await {
         if is_it(&action) {
             return Ok(action);

@@ -83,6 +83,7 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
     row("a-table-of-millions", "begins with a table of 5 million elements", Bytes(components::large_table), Refused("limit.tables", "")),
     row("a-memory-of-gigabytes", "begins with 4 GiB of memory", Bytes(components::large_memory), Refused("describe.failed", "limit.memory")),
     row("functions-by-the-thousand", "has 10,000 functions and exports them", Bytes(components::functions), Nothing),
+    row("compiles-for-minutes", "has a function that takes minutes and gigabytes to compile", Bytes(components::heavy), Refused("limit.size", "pairs of a local and a branch")),
     row("types-by-the-thousand", "has 10,000 types", Bytes(components::types), Refused("contract.mismatch", "`describe`")),
     row("a-name-of-a-mile", "imports something whose name has 90,000 bytes", Bytes(components::long_import), Refused("component.invalid", "it may have 200")),
     row("imports-by-the-thousand", "imports 1,000 things", Bytes(components::many_imports), Refused("component.invalid", "more than 200")),

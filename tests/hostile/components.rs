@@ -123,6 +123,10 @@ pub(super) fn functions() -> Vec<u8> {
     Guest::new().item(&functions).build()
 }
 
+pub(super) fn heavy() -> Vec<u8> {
+    Guest::new().item(&unfolding::heavy_function(10_000)).build()
+}
+
 pub(super) fn types() -> Vec<u8> {
     let types: String = (0..10_000).map(|it| format!("(type (record (field \"f{it}\" u8)))")).collect();
     wat(&format!("(component {types})"))

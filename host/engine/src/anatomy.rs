@@ -3,12 +3,13 @@
 
 use mynah_model::refusal::{Code, Refusal};
 use wasmparser::{
-    BinaryReader, BinaryReaderError, ComponentExternalKind, ComponentInstance, ComponentType,
-    ComponentTypeDeclaration, ComponentTypeRef, Encoding, Parser, Payload, TypeBounds,
+    BinaryReader, BinaryReaderError, BlockType, ComponentExternalKind, ComponentInstance, ComponentType,
+    ComponentTypeDeclaration, ComponentTypeRef, Encoding, FunctionBody, Operator, Parser, Payload,
+    TypeBounds,
 };
 
 use crate::fault::cut;
-use crate::limits::{IMPORT_NAME, IMPORTS, NESTING};
+use crate::limits::{CODE_WEIGHT, FUNCTION_WEIGHT, IMPORT_NAME, IMPORTS, NESTING};
 
 /// What is known of a component before it is compiled.
 pub(crate) struct Anatomy {
@@ -17,19 +18,21 @@ pub(crate) struct Anatomy {
     /// How many instances of components, and instances within instances, are written in it and in those within it. Each may
     /// stand for many: the number of places says how many at most.
     pub(crate) instances: usize,
+    /// What its functions weigh; see [`weight`].
+    weight: u64,
 }
 
 impl Anatomy {
     /// Reads a component. Also finds what is not one, or not all of one.
     ///
     /// # Errors
-    /// `component.invalid`.
+    /// `component.invalid`, `limit.size`.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, Refusal> {
         if !bytes.starts_with(b"\0asm") {
             let text = if bytes.is_empty() { "the file is empty" } else { "the file is not WebAssembly" };
             return Err(invalid(text.to_owned()));
         }
-        let mut anatomy = Self { imports: Vec::new(), instances: 0 };
+        let mut anatomy = Self { imports: Vec::new(), instances: 0, weight: 0 };
         let mut depth = 0_u32;
         for payload in Parser::new(0).parse_all(bytes) {
             match payload.map_err(|error| damaged(&error))? {
@@ -42,6 +45,9 @@ impl Anatomy {
                 Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => {
                     depth += 1;
                     check_nesting(depth as usize)?;
+                }
+                Payload::CodeSectionEntry(body) => {
+                    anatomy.function(weight(&body).map_err(|error| damaged(&error))?)?;
                 }
                 Payload::ComponentTypeSection(section) => {
                     let range = section.range();
@@ -79,6 +85,23 @@ impl Anatomy {
             }
         }
         Ok(anatomy)
+    }
+
+    fn function(&mut self, weight: u64) -> Result<(), Refusal> {
+        self.weight = self.weight.saturating_add(weight);
+        let (what, weight, most) = if weight > FUNCTION_WEIGHT {
+            ("a function", weight, FUNCTION_WEIGHT)
+        } else if self.weight > CODE_WEIGHT {
+            ("the component", self.weight, CODE_WEIGHT)
+        } else {
+            return Ok(());
+        };
+        Err(Refusal::new(
+            Code::LimitSize,
+            format!(
+                "{what} has {weight} pairs of a local and a branch; it may have {most}, as each takes time to compile"
+            ),
+        ))
     }
 
     /// Walks a section of types. The parser follows types within types by calling itself, so that some kilobytes of them
@@ -138,6 +161,33 @@ impl Anatomy {
         self.imports.push(name.to_owned());
         Ok(())
     }
+}
+
+/// What a function weighs for the compiler: how many values there may be at each of its branches, all branches together. Time
+/// and memory grow with this and not with its bytes: 350 KB of it took two minutes and three gigabytes.
+fn weight(body: &FunctionBody<'_>) -> Result<u64, BinaryReaderError> {
+    /// What a block with a type of its own may take and give.
+    const VALUES: u64 = 1_000;
+    let mut locals = 0_u64;
+    for group in body.get_locals_reader()? {
+        locals = locals.saturating_add(u64::from(group?.0));
+    }
+    let (mut branches, mut values) = (0_u64, 0_u64);
+    let mut operators = body.get_operators_reader()?;
+    while !operators.eof() {
+        match operators.read()? {
+            Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => {
+                branches += 1;
+                if matches!(blockty, BlockType::FuncType(_)) {
+                    values = values.saturating_add(VALUES);
+                }
+            }
+            Operator::Else | Operator::BrIf { .. } => branches += 1,
+            Operator::BrTable { targets } => branches = branches.saturating_add(u64::from(targets.len())),
+            _ => {}
+        }
+    }
+    Ok(locals.saturating_mul(branches).saturating_add(values))
 }
 
 /// Whether a type speaks of an instance within what it describes.

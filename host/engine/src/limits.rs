@@ -125,6 +125,13 @@ pub const INFO_TEXT: usize = 2 * KIB;
 /// Bytes of a script's JSON Schema for its settings. 64 KiB: some hundred settings with their descriptions.
 pub const INFO_SCHEMA: usize = 64 * KIB;
 
+/// Pairs of a local and a branch in one function. 2,000,000: the heaviest function of Python, of QuickJS and of a large rule in
+/// Rust have 140,000, 60,000 and 210,000. This many take about a second and 100 MiB to compile.
+pub const FUNCTION_WEIGHT: u64 = 2_000_000;
+
+/// The same of all functions together. 20,000,000: Python has 3,200,000.
+pub const CODE_WEIGHT: u64 = 20_000_000;
+
 /// How deep components, modules and types of instances may stand within each other. 16: tools write two or three levels; at
 /// some hundred the parser runs out of stack, which nothing survives.
 pub const NESTING: usize = 16;

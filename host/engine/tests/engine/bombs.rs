@@ -5,7 +5,9 @@ use std::fmt::Write;
 use mynah_model::refusal::Code;
 
 use crate::guest::Guest;
-use crate::unfolding::{components_within_components, doubling, types_within_types, unfolding_name};
+use crate::unfolding::{
+    components_within_components, doubling, heavy_function, types_within_types, unfolding_name,
+};
 use crate::world::{admit, call, message, script};
 
 #[test]
@@ -100,4 +102,16 @@ fn instances_of_instances_are_counted_before_they_unfold() {
     let text = format!("(component (type $t0 (instance)) {types} (import \"a:b/c\" (instance (type $t39))))");
     let refusal = admit(&wat::parse_str(text).unwrap()).unwrap_err();
     assert_eq!(refusal.code, Code::ImportUnknown, "{refusal}");
+}
+
+#[test]
+fn a_function_that_takes_minutes_to_compile_is_refused_before() {
+    let guest = |locals| Guest::new().item(&heavy_function(locals)).build();
+    admit(&guest(300)).unwrap();
+    let refusal = admit(&guest(10_000)).unwrap_err();
+    assert_eq!(refusal.code, Code::LimitSize);
+    assert!(refusal.text.starts_with("a function has 100000000 pairs"), "{refusal}");
+    let many = Guest::new().item(&heavy_function(1_000).repeat(21)).build();
+    let refusal = admit(&many).unwrap_err();
+    assert!(refusal.text.starts_with("the component has 21000000 pairs"), "{refusal}");
 }

@@ -54,3 +54,16 @@ pub(crate) fn types_within_types(lead: u8, levels: usize) -> Vec<u8> {
 pub(crate) fn components_within_components(levels: usize) -> Vec<u8> {
     (0..levels).fold(HEADER.to_vec(), |inner, _| [HEADER, &section(4, &inner)].concat())
 }
+
+/// The text of a function with so many locals, all of which live over as many branches.
+pub(crate) fn heavy_function(locals: usize) -> String {
+    let load: String =
+        (0..locals).map(|it| format!("(local.set {it} (i32.load (i32.const {it})))")).collect();
+    let branches: String = (0..locals)
+        .map(|it| {
+            let other = (it * 7) % locals;
+            format!("(if (local.get {it}) (then (local.set {other} (local.get {it}))))")
+        })
+        .collect();
+    format!("(func (local {}) {load} {branches})", "i32 ".repeat(locals))
+}

@@ -86,7 +86,7 @@ async fn a_dry_run_on_a_flood_shows_what_would_have_been_done_and_does_nothing()
 #[tokio::test(flavor = "multi_thread")]
 async fn every_action_has_one_row_that_says_who_asked_and_which_rule_spoke() {
     let host = TestHost::start(
-        "[[account]]\nname = \"sim\"\n[[account]]\nname = \"other\"\n[script.ping]\nallow = []\n[script.group-guard]\nbudget = { message = \"0/min\" }\nallow = [\"reply\", \"shutup\"]\nsettings = { flood = \"2 in 10s\" }",
+        "[[account]]\nname = \"sim\"\noperators = []\n[[account]]\nname = \"other\"\noperators = []\n[script.ping]\nallow = []\n[script.group-guard]\nbudget = { message = \"0/min\" }\nallow = [\"reply\", \"shutup\"]\nsettings = { flood = \"2 in 10s\" }",
     )
     .await;
     let refused = say(&host, "10001", "/ping").await;
@@ -114,7 +114,7 @@ async fn every_action_has_one_row_that_says_who_asked_and_which_rule_spoke() {
         ("action=shutup", 1),
         ("chat=sim/friend/*", 0),
         ("since=0&until=1", 0),
-        ("since=1", 4),
+        ("account=sim&since=1", 4),
     ] {
         assert_eq!(audit(&host, query).await.len(), expected, "{query}");
     }

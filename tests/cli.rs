@@ -63,6 +63,13 @@ fn a_wrong_configuration_is_refused_with_its_place_and_what_would_be_right() {
             "must be `sim` or `onebot`, not the text \"irc\"",
             "",
         ),
+        (
+            "[[account]]\nname = \"qq\"\noperators = [10086]",
+            "3:14",
+            "must be an id of the account's network",
+            "",
+        ),
+        ("[[account]]\nname = \"qq\"\noperators = [\" 1\"]", "3:14", "is no id", ""),
         ("listen = 5000", "1:10", "must be an address", ""),
         ("listen = \"example.net\"", "1:10", "is not an address", ""),
         ("allow_from = [\"10.0.0.0/33\"]", "1:15", "needs a number from 0 to 32 after `/`", ""),

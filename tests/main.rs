@@ -8,6 +8,7 @@
 //! - `hostile`, `kill`, `loops`, `reload`, `timers`: what holds under attack, SIGKILL, endless answers, new releases, restarts
 //!   (`hostile/` has the hostile components and what the host says to each, the table of `docs/hostile.md`)
 //! - `audit`: who asked for what, and what became of it, in the API and in `mynah journal`
+//! - `operators`: the host's commands in a chat; `alerts`: what operators are told, once
 //! - `why`: events explained; `pause`: what is noted down and not done for a while
 //! - `controller`: accounts that are logged in and stopped while `mynah run` serves them
 //! - `keys`: keys and certificates, from `mynah.toml` to who is served
@@ -21,6 +22,7 @@
 
 mod support;
 
+mod alerts;
 mod audit;
 mod cases;
 mod cli;
@@ -39,6 +41,7 @@ mod onebot;
 mod onebot_cuts;
 mod onebot_hostile;
 mod operator;
+mod operators;
 mod pause;
 mod reload;
 mod timers;

@@ -13,6 +13,7 @@
 //! - `dead_letters`: what could not be delivered, and sending it again
 //! - `sim`: making people in the embedded network talk, and seeing what came of it
 //! - `why`: one event explained
+//! - `alerts`: what operators should know
 //! - `pauses`: what is noted down and not done for a while
 //! - `fields`, `query`: reading what a request carries
 
@@ -30,6 +31,7 @@ use crate::problem::Failure;
 use crate::state::Api;
 
 mod accounts;
+mod alerts;
 mod audit;
 mod dead_letters;
 mod events;
@@ -61,6 +63,7 @@ pub(crate) use fields::account_unknown;
         events::stream,
         why::explain,
         audit::list,
+        alerts::list,
         pauses::list,
         pauses::pause,
         pauses::resume,
@@ -99,6 +102,7 @@ pub(crate) fn router() -> Router<Arc<Api>> {
         .route("/api/v1/events", get(events::stream))
         .route("/api/v1/events/{seq}/why", get(why::explain))
         .route("/api/v1/audit", get(audit::list))
+        .route("/api/v1/alerts", get(alerts::list))
         .route("/api/v1/pauses", get(pauses::list))
         .route("/api/v1/pause", post(pauses::pause))
         .route("/api/v1/resume", post(pauses::resume))

@@ -55,7 +55,9 @@ pub(crate) async fn run(running: &Running) -> Result<Ended, Failure> {
     }
     loop {
         if terminal {
-            output::print(&format!("{} @ {}> ", prompt.who.display_name(), prompt.group_name))?;
+            let operator =
+                if prompt.account.operators().contains(&prompt.who.id) { " (operator)" } else { "" };
+            output::print(&format!("{}{operator} @ {}> ", prompt.who.display_name(), prompt.group_name))?;
         }
         tokio::select! {
             line = lines.recv() => match line {

@@ -9,6 +9,8 @@ Type to speak; a command such as /ping goes to the scripts like everything else.
   /leave      the person leaves the group
   /help       this
   /quit       stop the host
+Whoever is an operator (`operators` in mynah.toml; here the prompt says so) may use the host's own commands:
+/scripts, /why, /undo ACT, /pause and /resume. To everybody else they are ordinary words.
 Double the slash (//help) to say one of these words in the chat.
 ";
 

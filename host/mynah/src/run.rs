@@ -1,5 +1,6 @@
 //! From a configuration to a running host, and back down. `mynah run`, `mynah dev` and the tests all start here.
 
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -13,7 +14,9 @@ use mynah_model::roster::Roster;
 use mynah_networks::onebot::{OneBot, OneBotConfig, Token, Trust};
 use mynah_networks::sim::{Sim, SimConfig, builtin};
 use mynah_networks::{Network, roster_file};
+use mynah_runtime::alerts::DiskWatch;
 use mynah_runtime::host::default_workers;
+use mynah_runtime::limits::DISK_LEAST_FREE;
 use mynah_runtime::scheduler::threads_for;
 use mynah_runtime::{
     AccountSetup, ApiKind, ClientFolder, Clients, Host, HostConfig, MediaConfig, ScriptSources,
@@ -107,6 +110,8 @@ impl Running {
             .iter()
             .map(|account| set_up(account, clock.clone(), &mut doors))
             .collect::<Result<Vec<_>, _>>()?;
+        let operators =
+            config.accounts.iter().map(|account| (account.name.clone(), operators(account))).collect();
         let data_dir = config.data_dir.clone();
         let tmpdir = config.tmpdir.unwrap_or_else(|| data_dir.join(TMPDIR));
         let durability = config.durability;
@@ -123,6 +128,8 @@ impl Running {
             },
             media: MediaConfig { dir: Some(config.data_dir.join(MEDIA)), ..config.media },
             accounts,
+            operators,
+            disk: Some(DiskWatch { folder: config.data_dir.clone(), least_free: DISK_LEAST_FREE }),
             clients: Clients {
                 folder: Some(folder),
                 port: listeners.first().and_then(|listener| Some(listener.local_addr().ok()?.port())),
@@ -318,12 +325,29 @@ fn set_up(
     Ok(AccountSetup { name: account.name.clone(), api: account.api, network })
 }
 
+/// Who may use the host's commands in an account's chats. Among the built-in people somebody may, so that a newcomer can try.
+fn operators(account: &AccountConfig) -> BTreeSet<String> {
+    match (&account.operators, &account.network) {
+        (Some(operators), _) => operators.clone(),
+        (None, NetworkConfig::Sim(SimAccount { roster: None, .. })) => {
+            let roster = built_in(account.api);
+            let operator = roster.friends.iter().find(|one| one.uid.as_deref() == Some(builtin::OPERATOR));
+            operator.map(|one| one.id.clone()).into_iter().collect()
+        }
+        (None, _) => BTreeSet::new(),
+    }
+}
+
+fn built_in(api: ApiKind) -> Roster {
+    match api {
+        ApiKind::Openqq => builtin::roster(),
+        ApiKind::Openwx => builtin::wechat_roster(),
+    }
+}
+
 fn read_roster(account: &AccountConfig, sim: &SimAccount) -> Result<Roster, Failure> {
     let Some(path) = &sim.roster else {
-        return Ok(match account.api {
-            ApiKind::Openqq => builtin::roster(),
-            ApiKind::Openwx => builtin::wechat_roster(),
-        });
+        return Ok(built_in(account.api));
     };
     roster_file::load(path).map_err(|error| {
         let failure = Failure { exit: Exit::Usage, error: anyhow::Error::from(error), hint: None };

@@ -1,5 +1,6 @@
 //! One account: its state, its roster, and the way from its network into the host.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
@@ -56,6 +57,7 @@ pub struct Account {
     port: Option<u16>,
     login_code: ArcSwapOption<LoginCode>,
     problem: ArcSwapOption<String>,
+    operators: ArcSwap<BTreeSet<String>>,
 }
 
 impl Account {
@@ -76,6 +78,7 @@ impl Account {
             port: None,
             login_code: ArcSwapOption::empty(),
             problem: ArcSwapOption::empty(),
+            operators: ArcSwap::default(),
         }
     }
 
@@ -83,6 +86,15 @@ impl Account {
     pub(crate) fn with_files(mut self, files: Option<ClientFiles>, port: Option<u16>) -> Self {
         (self.files, self.port) = (files, port);
         self
+    }
+
+    /// The people who may use the host's commands in its chats, by the network's ids.
+    pub fn operators(&self) -> Arc<BTreeSet<String>> {
+        self.operators.load_full()
+    }
+
+    pub(crate) fn set_operators(&self, operators: BTreeSet<String>) {
+        self.operators.store(Arc::new(operators));
     }
 
     /// Its name: the `client` of the Openqq API.

@@ -18,16 +18,19 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::account::Account;
 use crate::accounts::Accounts;
+use crate::alerts::{Alerts, Condition};
 use crate::audit::{Asked, outcome_of};
 use crate::budget::Budgets;
 use crate::ended::Ended;
 use crate::gate::{self, ActingAccount, Occasion, Verdict};
 use crate::limits;
+use crate::operators;
 use crate::outbox::Outbox;
 use crate::pause::Pauses;
 use crate::record::{ActionRecord, CallRecord, Handled, Records};
 use crate::rules::{LiveScript, Rules};
 use crate::scheduler::Pace;
+use crate::scripts::Catalog;
 use crate::state::{CallState, SharedReader, StateView, Turns, Uncommitted};
 use crate::timers::{HeldTimers, Timers};
 use crate::waiting::Waiting;
@@ -38,11 +41,13 @@ pub(crate) struct Handling {
     pub(crate) engine: Engine,
     pub(crate) store: Store,
     pub(crate) rules: Arc<ArcSwap<Rules>>,
+    pub(crate) catalog: Arc<Catalog>,
     pub(crate) accounts: Arc<Accounts>,
     pub(crate) uncommitted: Arc<Uncommitted>,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) timers: Arc<Timers>,
     pub(crate) pauses: Arc<Pauses>,
+    pub(crate) alerts: Arc<Alerts>,
     pub(crate) records: Arc<Records>,
     pub(crate) waiting: Waiting,
     pub(crate) max_action_age_ms: i64,
@@ -86,6 +91,9 @@ impl Handling {
             self.store.write(Batch::from(vec![handled(event, self.waiting.now(), "[]".to_owned())]), |_| {});
             return Pace::Normal;
         };
+        if let Some(order) = operators::order(&account, event) {
+            return self.obey(event, &account, &order);
+        }
         let rules = self.rules.load_full();
         let mut runs = 0;
         let (called, order) = loop {
@@ -258,6 +266,9 @@ impl Handling {
         let report = match report {
             Ok(report) => report,
             Err(refusal) => {
+                if refusal.code == Code::BudgetCpu {
+                    self.alert_of_budget(&live, &refusal, now);
+                }
                 record.fail(refusal.code, &refusal.text);
                 decision.calls.push(record);
                 return;
@@ -278,6 +289,7 @@ impl Handling {
                     (fault.code != Code::HostFailure).then(|| format!("{}: {}", fault.code, fault.text));
                 if live.health.called(now, report.cpu, blamed) {
                     tracing::warn!(script = %script.name, "the script failed too often and is left alone for a while");
+                    self.alerts.wake();
                 }
                 tracing::warn!(script = %script.name, seq = %event.seq, code = %fault.code, "script failed: {}", fault.text);
                 let number = self.next_act();
@@ -342,6 +354,9 @@ impl Handling {
                     }
                 }
                 Verdict::Refused(refusal) => {
+                    if refusal.code == Code::BudgetExhausted {
+                        self.alert_of_budget(&live, &refusal, now);
+                    }
                     tracing::info!(script = %script.name, seq = %event.seq, action = name, code = %refusal.code, "action refused: {}", refusal.text);
                     if let Some(action) = tell {
                         let act = self.told_act(event, account, &actor, action, now);
@@ -389,6 +404,11 @@ impl Handling {
         gate::decide(&occasion, acting.as_ref(), &self.budgets, number, action)
     }
 
+    fn alert_of_budget(&self, live: &LiveScript, refusal: &Refusal, now: i64) {
+        let script = live.script.name.clone();
+        self.alerts.raise(Condition::BudgetExhausted { script }, &refusal.text, now);
+    }
+
     /// The number of the next act, or of the next entry of the audit. One that neither gets is left out for good.
     pub(crate) fn next_act(&self) -> ActNumber {
         ActNumber(self.acts.fetch_add(1, Ordering::Relaxed) + 1)
@@ -415,7 +435,7 @@ impl Handling {
 }
 
 /// A decision could not be kept, and never can be: the event is set aside, so that it does not come again out of its order.
-fn set_aside(store: &Store, seq: Seq, now: i64, error: &StoreError) {
+pub(crate) fn set_aside(store: &Store, seq: Seq, now: i64, error: &StoreError) {
     if error.passes() || matches!(error, StoreError::Closed | StoreError::NotWaiting { .. }) {
         // The host stops, and the event is handled after its next start; or it is not in the journal, and whoever reported
         // it was told so.

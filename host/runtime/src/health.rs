@@ -134,6 +134,11 @@ impl Health {
         self.state.lock().counters.clone()
     }
 
+    /// Whether it neither rests nor is tried after a rest.
+    pub fn is_well(&self) -> bool {
+        self.state.lock().resting_until.is_none()
+    }
+
     /// Whether the breaker is open.
     pub fn resting(&self, now: UnixMs) -> bool {
         self.state.lock().resting_until.is_some_and(|until| now < until)

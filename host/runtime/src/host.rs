@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 use crate::account::Account;
 use crate::accounts::Accounts;
 use crate::act_outcome::ActOutcome;
+use crate::alerts::Alert;
 use crate::audit::{Asked, outcome_of};
 use crate::avatars::{Avatar, AvatarError, Avatars};
 use crate::budget::Budgets;
@@ -70,6 +71,7 @@ struct Running {
     workers: Workers,
     timers: JoinHandle<()>,
     media: JoinHandle<()>,
+    alerts: JoinHandle<()>,
     _watch: Option<Watch>,
 }
 
@@ -94,6 +96,11 @@ impl Host {
         let waiting = Waiting::new(clock.clone());
         let maker = Maker::new(&mut config.clients, clock);
         let accounts = Arc::new(make_accounts(config.accounts, &maker)?);
+        for (name, operators) in config.operators {
+            if let Some(account) = accounts.get(name.as_str()) {
+                account.set_operators(operators);
+            }
+        }
         let rules = Arc::new(ArcSwap::from_pointee(Rules::default()));
         let workers =
             config.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from));
@@ -160,11 +167,13 @@ impl Host {
             engine,
             store: store.clone(),
             rules,
+            catalog: catalog.clone(),
             accounts: accounts.clone(),
             uncommitted: Arc::new(Uncommitted::default()),
             outbox: outbox.clone(),
             timers: timers.clone(),
             pauses,
+            alerts: Arc::default(),
             records: records.clone(),
             waiting: waiting.clone(),
             max_action_age_ms: i64::try_from(config.max_action_age.as_millis()).unwrap_or(i64::MAX),
@@ -175,8 +184,9 @@ impl Host {
         outbox.recover(recovery.outbox);
         let workers = Workers::start(&handling, &scheduler, &store)?;
         let timers = tasks.spawn(timers.run(accounts.clone(), intake.clone(), waiting.clone()));
+        let alerts = tasks.spawn(handling.alerts.clone().run(handling.clone(), config.disk));
         let keeping = tasks.spawn(media.clone().keep_house(waiting.clone()));
-        let running = Mutex::new(Some(Running { workers, timers, media: keeping, _watch: watch }));
+        let running = Mutex::new(Some(Running { workers, timers, media: keeping, alerts, _watch: watch }));
         let inner = Inner {
             accounts,
             store,
@@ -362,6 +372,11 @@ impl Host {
     /// What was asked for and what became of it: at most `limit` entries, newest first.
     pub async fn audit(&self, filter: AuditFilter, limit: u32) -> Result<AuditPage, HostError> {
         self.read(move |reader| reader.audit(&filter, limit)).await
+    }
+
+    /// What operators should know: what lasts first.
+    pub fn alerts(&self) -> Vec<Alert> {
+        self.inner.handling.alerts.list()
     }
 
     /// What is paused.
@@ -578,6 +593,7 @@ impl Host {
         if let Some(running) = &running {
             running.timers.abort();
             running.media.abort();
+            running.alerts.abort();
         }
         let connected = |account: &Account| account.state() == AccountState::Running;
         if tokio::time::timeout(limits::SHUTDOWN_DRAIN, self.quiet(connected)).await.is_err() {

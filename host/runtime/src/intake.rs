@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use tokio::sync::{broadcast, oneshot};
 
 use crate::account::Account;
+use crate::operators;
 use crate::rules::Rules;
 use crate::scheduler::Scheduler;
 use crate::waiting::Waiting;
@@ -108,7 +109,7 @@ impl Intake {
                 wanted.extend(account.take_recovered());
             }
             let event = Arc::new(number(account, *last, received_at, happening));
-            if rules.wants(&event) {
+            if rules.wants(&event) || operators::order(account, &event).is_some() {
                 writes.push(Write::Event(event.clone()));
                 wanted.extend(account.keep_behind_recovered(event.clone()));
             } else {

@@ -16,6 +16,8 @@
 //! - `handling`, [`record`]: one event from its scripts to one transaction, and the record of it
 //! - [`audit`]: what is noted down of what was asked for
 //! - [`gate`], [`grants`], [`budget`], [`moderation`]: what is done of what is asked for
+//! - [`alerts`]: what operators should hear of at once
+//! - [`operators`]: commands of the host in a chat
 //! - [`pause`]: what is noted down and not done for a while
 //! - `state`: what scripts see of their kv while an event is handled
 //! - `outbox`, `ended`: delivery, at most once and in order within a chat; what comes of it
@@ -33,6 +35,7 @@
 pub mod account;
 mod accounts;
 mod act_outcome;
+pub mod alerts;
 pub mod audit;
 mod avatars;
 pub mod budget;
@@ -54,6 +57,7 @@ pub mod limits;
 pub mod login_code;
 pub mod media;
 pub mod moderation;
+pub mod operators;
 mod orders;
 mod outbox;
 pub mod pause;

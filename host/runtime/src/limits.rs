@@ -221,3 +221,34 @@ pub const WHY_LINE_BYTES: usize = 400;
 
 /// Hints of one explanation; the first ones say the most.
 pub const WHY_HINTS: usize = 5;
+
+/// Bytes of the answer to an operator: a message of 1,500 Chinese characters; QQ takes three times as many.
+pub const OPERATOR_ANSWER_BYTES: usize = 4_500;
+
+/// Scripts that an operator is told of in a chat.
+pub const OPERATOR_SCRIPTS: usize = 30;
+
+/// Events of a chat among which the one is looked for that `/why` without a number explains: the others are commands.
+pub const OPERATOR_LAST: u32 = 20;
+
+/// How long an operator's command waits for what was decided before it to be kept.
+pub const OPERATOR_FLUSH: Duration = Duration::from_secs(2);
+
+/// How often the conditions of alerts are looked at, milliseconds; what cannot wait is looked at at once.
+pub const ALERT_LOOK_MS: i64 = 10_000;
+
+/// The shortest time between two messages about the same thing, milliseconds: what comes and goes is one message.
+pub const ALERT_AGAIN_MS: i64 = 600_000;
+
+/// For how long a budget must not have been used up before that is over, milliseconds.
+pub const ALERT_QUIET_MS: i64 = 600_000;
+
+/// For how long an account may be without a connection before operators hear of it, milliseconds: connections are lost and
+/// made again.
+pub const ALERT_OFFLINE_MS: i64 = 60_000;
+
+/// Alerts at once: more than this nobody reads.
+pub const ALERTS: usize = 256;
+
+/// Bytes that should be free where the journal lies: a day of a lively host, and the write-ahead log.
+pub const DISK_LEAST_FREE: u64 = 512 << 20;

@@ -46,6 +46,15 @@ impl Rules {
         self.set.route(event).next().is_some()
     }
 
+    /// The commands of all scripts, by each of their names.
+    pub(crate) fn commands(&self) -> Vec<(String, ScriptName)> {
+        let words = |listed: mynah_engine::ListedCommand<'_>| {
+            let names = std::iter::once(&listed.command.name).chain(&listed.command.aliases);
+            names.map(|word| (word.to_lowercase(), listed.script.clone())).collect::<Vec<_>>()
+        };
+        self.set.commands().flat_map(words).collect()
+    }
+
     /// The scripts to be called for an event, in their order.
     pub(crate) fn route<'a>(&'a self, event: &'a Event) -> impl Iterator<Item = &'a Arc<LiveScript>> {
         self.set.route(event).filter_map(|script| self.scripts.get(&script.name))

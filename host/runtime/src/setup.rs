@@ -1,5 +1,6 @@
 //! What a host is started with.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use mynah_model::names::AccountName;
 use mynah_networks::network::Network;
 
 use crate::account::ApiKind;
+use crate::alerts::DiskWatch;
 use crate::lifecycle::Clients;
 use crate::limits;
 use crate::media::MediaConfig;
@@ -34,6 +36,10 @@ pub struct HostConfig {
     pub media: MediaConfig,
     /// The accounts, in the order that "the first account" means.
     pub accounts: Vec<AccountSetup>,
+    /// Who may use the host's commands in the chats of which account, by the network's ids.
+    pub operators: BTreeMap<AccountName, BTreeSet<String>>,
+    /// The disk whose room is watched.
+    pub disk: Option<DiskWatch>,
     /// What all accounts have in common.
     pub clients: Clients,
 }
@@ -46,6 +52,8 @@ impl Default for HostConfig {
             scripts: ScriptSources::default(),
             media: MediaConfig::default(),
             accounts: Vec::new(),
+            operators: BTreeMap::new(),
+            disk: None,
             clients: Clients::default(),
         }
     }

@@ -1,5 +1,6 @@
 //! The journal: events in the order of their numbers, and whether they are handled.
 
+use mynah_model::address::Address;
 use mynah_model::clock::UnixMs;
 use mynah_model::event::Event;
 use mynah_model::names::{ActNumber, Seq};
@@ -7,7 +8,7 @@ use rusqlite::Row;
 
 use crate::batch::Columns;
 use crate::error::{StoreError, loaded, stored_seq};
-use crate::limits::{NOTE_HANDLED, PRUNE_ROWS};
+use crate::limits::{EVENTS_LOOKED_AT, NOTE_HANDLED, PRUNE_ROWS};
 use crate::reader::Reader;
 use crate::tables::Tables;
 
@@ -48,6 +49,23 @@ impl Reader {
         self.all(
             "SELECT seq, event FROM events WHERE seq >= ?1 ORDER BY seq LIMIT ?2",
             (stored_seq(from)?, limit),
+            read_event,
+        )
+    }
+
+    /// At most `limit` events of an address before one, newest first, but for messages that were sent and results that were told.
+    /// Only the newest events of the host are looked at.
+    pub fn events_before(
+        &self,
+        address: &Address,
+        before: Seq,
+        limit: u32,
+    ) -> Result<Vec<Event>, StoreError> {
+        let before = stored_seq(before)?;
+        self.all(
+            "SELECT seq, event FROM events WHERE seq < ?1 AND seq >= ?2 AND address = ?3
+             AND kind NOT IN ('message-sent', 'action-result') ORDER BY seq DESC LIMIT ?4",
+            (before, before.saturating_sub(EVENTS_LOOKED_AT), address.to_string(), limit),
             read_event,
         )
     }

@@ -55,3 +55,6 @@ pub(crate) const AUDIT_LOOKED_AT: i64 = 100_000;
 
 /// By how much a clock may have been set back without entries being missed that are asked for by time, milliseconds.
 pub(crate) const AUDIT_TIME_SLACK_MS: i64 = 3_600_000;
+
+/// Newest events among which the last ones of a chat are looked for: events have no index by chat, which would cost every one.
+pub(crate) const EVENTS_LOOKED_AT: i64 = 100_000;

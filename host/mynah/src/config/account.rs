@@ -1,5 +1,6 @@
 //! `[[account]]`: a chat identity that the host logs in.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use mynah_api::ReportSettings;
@@ -27,6 +28,12 @@ const DIALECTS: [(&str, Dialect); 2] = [("v1", Dialect::V1), ("v2", Dialect::V2)
 /// The networks, as the file calls them.
 const NETWORKS: [(&str, Kind); 2] = [("sim", Kind::Sim), ("onebot", Kind::OneBot)];
 
+/// People that one account may have as operators; each is told of every alert.
+const OPERATORS: usize = 32;
+
+/// Bytes of an id; those of web WeChat have 33.
+const OPERATOR_BYTES: usize = 128;
+
 /// The keys of accounts on the embedded network alone.
 const SIM_KEYS: [&str; 3] = ["roster", "seed", "login"];
 
@@ -43,6 +50,9 @@ pub struct AccountConfig {
     pub reports: ReportSettings,
     /// What the reports of its webhook are signed with.
     pub webhook_secret: Option<SecretSource>,
+    /// Who may use the host's commands in its chats, by the network's ids. `None` is nobody; on the built-in network it is one
+    /// of the built-in people.
+    pub operators: Option<BTreeSet<String>>,
     /// What it is on.
     pub network: NetworkConfig,
 }
@@ -92,6 +102,7 @@ impl AccountConfig {
             dialect: Dialect::default(),
             reports: ReportSettings::default(),
             webhook_secret: None,
+            operators: None,
             network: NetworkConfig::Sim(SimAccount::default()),
         }
     }
@@ -161,6 +172,7 @@ fn read(value: &Value<'_>, folder: &Path) -> Result<AccountConfig, Problem> {
         }
     };
     let (reports, webhook_secret) = super::reports::read(&mut section, folder)?;
+    let operators = section.read("operators", |value| read_operators(&value))?;
     section.finish()?;
     let name = name.ok_or_else(|| section.problem("`name` is missing, for example `name = \"qq\"`"))?;
     let named = AccountConfig::named(name);
@@ -169,9 +181,28 @@ fn read(value: &Value<'_>, folder: &Path) -> Result<AccountConfig, Problem> {
         dialect: dialect.map_or(named.dialect, |(_, dialect)| dialect),
         reports,
         webhook_secret,
+        operators,
         network,
         ..named
     })
+}
+
+/// The ids of people: whoever has one may pause the account's scripts, so a name, which anybody can take, will not do.
+fn read_operators(value: &Value<'_>) -> Result<BTreeSet<String>, Problem> {
+    const RIGHT: &str = "a list of ids, each a text: `operators = [\"10086\"]`";
+    let ids = value.list(RIGHT, |item| {
+        let id = item.text("an id of the account's network, as a text: `\"10086\"`")?;
+        if id.trim() != id || id.is_empty() || id.len() > OPERATOR_BYTES {
+            return Err(
+                item.problem(format!("is no id: 1 to {OPERATOR_BYTES} bytes without spaces around them"))
+            );
+        }
+        Ok(id.to_owned())
+    })?;
+    if ids.len() > OPERATORS {
+        return Err(value.problem(format!("names more than {OPERATORS} people")));
+    }
+    Ok(ids.into_iter().collect())
 }
 
 /// Refuses what only means something on another network.

@@ -23,8 +23,11 @@ const FIRST_JOIN: i64 = 1_400_000_000;
 /// Id, name, sex, city, province, country, state.
 type Someone = [&'static str; 7];
 
+/// The number of the one who is an operator, if nobody else is said to be: a friend, and an ordinary member of the first group.
+pub const OPERATOR: &str = "456789";
+
 const ACCOUNT: Someone = [USER, "小灰", "male", "北京", "北京", "中国", "online"];
-const HUIHUI: Someone = ["456789", "灰灰😀🐺", "female", "大连", "辽宁", "中国", "online"];
+const HUIHUI: Someone = [OPERATOR, "灰灰😀🐺", "female", "大连", "辽宁", "中国", "online"];
 const ALICE: Someone = ["10001", "Alice", "female", "Bristol", "England", "United Kingdom", "online"];
 const BOB: Someone = ["10002", "Bob Chen", "male", "Oakland", "California", "United States", "offline"];
 const LI: Someone = ["10003", "李小花🌸", "female", "成都", "四川", "中国", "online"];

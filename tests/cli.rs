@@ -219,7 +219,7 @@ async fn run_needs_nothing_but_the_binary() {
     let scripts: Vec<Json> = serde_json::from_str(&answer).unwrap();
     let running: Vec<_> = scripts.iter().filter(|script| script["state"] == "running").collect();
     let names: Vec<_> = running.iter().map(|script| script["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["group-guard", "keyword-reply", "ping", "welcome"], "{answer}");
+    assert_eq!(names, ["group-guard", "keyword-reply", "ping", "weather", "welcome"], "{answer}");
 
     let (code, seq, stderr) =
         run(folder.path(), ["say", "--host", &url, "--group", "552603", "--as", "灰灰", "/ping"]);

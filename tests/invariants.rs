@@ -87,13 +87,13 @@ async fn invariant_5_scripts_never_block_and_outcomes_come_back_as_events_in_the
         house.say("0", "m0", ask).await;
         house.host.settled().await.unwrap();
     }
-    wait_for("all results", || house.status("later").events >= 6).await;
+    wait_for("all results", || house.status("later").events >= 7).await;
     let mut sent = house.sent().await;
     sent.sort();
     assert_eq!(
         sent,
         [
-            "fetch -: Outcome::Unsupported unsupported",
+            "fetch -: Outcome::Refused grant.fetch",
             "kick the kick: Outcome::Done ok",
             "kick the kick: Outcome::Refused moderation.target",
         ]

@@ -10,6 +10,8 @@
 //! - `audit`: who asked for what, and what became of it, in the API and in `mynah journal`
 //! - `operators`: the host's commands in a chat; `alerts`: what operators are told, once
 //! - `why`: events explained; `pause`: what is noted down and not done for a while
+//! - `actions`: every action of the contract, refused and done; `fetch`: what scripts fetch
+//! - `virtual_day`: a day of timers and of state that vanishes, with a restart and a kill in it
 //! - `controller`: accounts that are logged in and stopped while `mynah run` serves them
 //! - `keys`: keys and certificates, from `mynah.toml` to who is served
 //! - `webhooks`: post_api, post_stdout and poll_api of a whole host, also under SIGKILL
@@ -22,12 +24,14 @@
 
 mod support;
 
+mod actions;
 mod alerts;
 mod audit;
 mod cases;
 mod cli;
 mod controller;
 mod dev;
+mod fetch;
 mod full_disk;
 mod hostile;
 mod invariants;
@@ -45,5 +49,6 @@ mod operators;
 mod pause;
 mod reload;
 mod timers;
+mod virtual_day;
 mod webhooks;
 mod why;

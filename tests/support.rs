@@ -12,6 +12,7 @@ pub(crate) mod onebot_way;
 #[path = "../host/networks/tests/networks/tls_front.rs"]
 #[allow(dead_code, reason = "the driver's tests use the rest")]
 pub(crate) mod tls_front;
+pub(crate) mod web;
 
 use std::future::Future;
 use std::time::Duration;

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use mynah_engine::{Engine, EngineConfig};
-use mynah_model::clock::VirtualClock;
+use mynah_model::clock::{UnixMs, VirtualClock};
 use mynah_model::event::{AccountState, Event};
 use mynah_model::names::Seq;
 use mynah_model::roster::{Group, Person, Role, Roster, Table};
@@ -70,6 +70,7 @@ pub(crate) struct Plan {
     data: TempDir,
     config: HostConfig,
     sim: SimConfig,
+    begin: UnixMs,
 }
 
 impl Plan {
@@ -93,6 +94,18 @@ impl Plan {
         self.script(name, bytes)
     }
 
+    /// A script that may do what this says.
+    pub(crate) fn granted(mut self, name: &str, bytes: &[u8], setup: ScriptSetup) -> Self {
+        self.config.scripts.setups.insert(name.parse().unwrap(), setup);
+        self.script(name, bytes)
+    }
+
+    /// The clock begins at this time.
+    pub(crate) fn begin(mut self, at: UnixMs) -> Self {
+        self.begin = at;
+        self
+    }
+
     pub(crate) fn workers(mut self, workers: usize) -> Self {
         self.config.workers = Some(workers);
         self
@@ -108,7 +121,7 @@ impl Plan {
     }
 
     pub(crate) async fn start(self) -> House {
-        let clock = Arc::new(VirtualClock::new(BEGIN));
+        let clock = Arc::new(VirtualClock::new(self.begin));
         let sim = Sim::new(self.sim.clone(), clock.clone());
         House::open(self.data, self.config, sim, clock).await
     }
@@ -128,7 +141,8 @@ impl House {
         let scripts = data.path().join("scripts.d");
         std::fs::create_dir(&scripts).unwrap();
         let sources = ScriptSources { dir: Some(scripts), ..ScriptSources::default() };
-        Plan { data, config: HostConfig { scripts: sources, ..HostConfig::default() }, sim: crowd(2) }
+        let config = HostConfig { scripts: sources, ..HostConfig::default() };
+        Plan { data, config, sim: crowd(2), begin: BEGIN }
     }
 
     async fn open(data: TempDir, mut config: HostConfig, sim: Arc<Sim>, clock: Arc<VirtualClock>) -> Self {
@@ -198,6 +212,23 @@ impl House {
         self.host.shutdown().await;
         let sim = Sim::new(crowd(2), self.clock.clone());
         Self::open(self.data, config, sim, self.clock).await
+    }
+
+    /// Ends the host and starts another one on what was committed at this moment, as a SIGKILL leaves it: nothing that is
+    /// under way comes to its end there.
+    pub(crate) async fn kill(self, config: HostConfig) -> Self {
+        let left = TempDir::new().unwrap();
+        let store = rusqlite::Connection::open(self.data.path().join("mynah.db")).unwrap();
+        store.busy_timeout(Duration::from_secs(60)).unwrap();
+        let file = left.path().join("mynah.db");
+        store.execute("VACUUM INTO ?1", [file.to_str().unwrap()]).unwrap();
+        drop(store);
+        // The folder of the scripts may be ours, so it has to stay until they are loaded.
+        let sim = Sim::new(crowd(2), self.clock.clone());
+        let next = Self::open(left, config, sim, self.clock.clone()).await;
+        self.host.shutdown().await;
+        std::fs::create_dir(next.data.path().join("scripts.d")).unwrap();
+        next
     }
 }
 

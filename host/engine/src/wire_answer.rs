@@ -59,7 +59,10 @@ struct Place {
 impl Reader<'_> {
     fn action(&self, place: usize, action: wire::Action) -> Result<Action, Fault> {
         let at = |field| Place { action: place, field };
-        let (target, body) = self.body(place, action.body)?;
+        let (target, mut body) = self.body(place, action.body)?;
+        if let ActionBody::Fetch { secret, .. } = &mut body {
+            *secret = self.secret(at("attrs"), &action.attrs)?;
+        }
         Ok(Action {
             target,
             body,
@@ -228,7 +231,23 @@ impl Reader<'_> {
             headers: fetch.headers.into_iter().map(header).collect::<Result<_, Fault>>()?,
             // Its size is bounded with that of the whole answer.
             body: fetch.body,
+            // Named in the action's attrs.
+            secret: None,
         })
+    }
+
+    /// The attr `secret`, the JSON text of a name.
+    fn secret(&self, at: Place, attrs: &[wire::Attr]) -> Result<Option<String>, Fault> {
+        let Some(attr) = attrs.iter().find(|attr| attr.name == "secret") else { return Ok(None) };
+        self.check(at, &attr.value)?;
+        let name = serde_json::from_str(&attr.value).map_err(|_| {
+            let action = at.action;
+            Fault::new(
+                Code::ScriptAnswer,
+                format!("`secret` in the attrs of action {action} is not a JSON text, such as \"weather\""),
+            )
+        })?;
+        Ok(Some(name))
     }
 
     fn target(&self, at: Place, target: wire::Target) -> Result<Target, Fault> {

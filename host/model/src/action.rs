@@ -176,7 +176,11 @@ pub enum ActionBody {
         /// Headers to send.
         headers: Vec<(String, String)>,
         /// What to send.
+        #[serde(with = "crate::blob::optional")]
         body: Option<Vec<u8>>,
+        /// The name of a secret that the host adds; its value is never here.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        secret: Option<String>,
     },
     /// No script of lower priority sees this event.
     Stop,

@@ -190,6 +190,7 @@ pub struct FetchResponse {
     /// Lower case names and values, in the order received.
     pub headers: Vec<(String, String)>,
     /// The bytes, undecoded.
+    #[serde(with = "crate::blob")]
     pub body: Vec<u8>,
 }
 

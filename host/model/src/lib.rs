@@ -9,6 +9,7 @@
 //! - [`message`]: messages and their segments; [`media_kind`]: what media count as
 //! - [`event`]: what happened in an account
 //! - [`action`]: what is asked of the host, and the [`action::Act`] that comes of it
+//! - `blob`: bytes in JSON
 //! - [`roster`]: what an account knows: user, friends, groups, discusses
 //! - [`roster_change`]: what an event does to a roster
 //! - [`refusal`]: stable codes for everything that the host does not do
@@ -18,6 +19,7 @@
 
 pub mod action;
 pub mod address;
+mod blob;
 pub mod clock;
 pub mod event;
 pub mod media_kind;

@@ -32,6 +32,8 @@ macro_rules! codes {
 codes! {
     GrantMissing = "grant.missing", "The script asked for an action that its grants do not allow. Add the action to `allow` under `[script.NAME]` in mynah.toml if you want it.";
     GrantChat = "grant.chat", "The script asked to act in a chat that its grants do not cover. Add the chat to `chats` under `[script.NAME]` in mynah.toml if you want it.";
+    GrantFetch = "grant.fetch", "The script asked to fetch from a place that its grants do not cover, or a redirect led there. Add the place, as `scheme://host`, to `fetch` under `[script.NAME]` in mynah.toml if you want it.";
+    GrantSecret = "grant.secret", "The script named a secret that it was not given, or not for the place that it fetches from. `secrets` under `[script.NAME]` in mynah.toml says which secret goes to which hosts.";
     BudgetExhausted = "budget.exhausted", "The actor did this as often as its budget allows for now. The budget refills with time; raise `budget` under `[script.NAME]` in mynah.toml if it is too small.";
     BudgetCpu = "budget.cpu", "The script used its share of CPU time (5 % of one core over 10 s) and is skipped until it has some again.";
     LoopDepth = "loop.depth", "The action would be a reply to a reply to a reply to our own message. Chains of more than 3 are cut so that bots do not talk to each other for ever.";
@@ -49,6 +51,9 @@ codes! {
     Unsupported = "unsupported", "The network of this account, or this version of the host, has no such action.";
     NetworkRefused = "network.refused", "The network did not do it; its own words follow.";
     NetworkUnknown = "network.unknown", "The action was handed to the network and no answer came. It may have happened, so it is not repeated.";
+    FetchAddress = "fetch.address", "The place leads to an address that is not on the public internet. If that is meant, write `{ origin = \"http://host:port\", private = true }` in `fetch` under `[script.NAME]`, or the address itself as `http://127.0.0.1:8080`.";
+    FetchFailed = "fetch.failed", "No whole answer came: the name has no address, the connection failed, or the answer was too large or too slow; the text says which.";
+    FetchUnknown = "fetch.unknown", "The host stopped while the fetch was under way. The request may have arrived, so it is not repeated; the script may ask again where that does no harm.";
     LimitDeadline = "limit.deadline", "The script used more CPU time for one event than its `deadline` allows. Make it do less, or raise `deadline` under `[script.NAME]`.";
     LimitMemory = "limit.memory", "The script asked for more memory than its `memory` allows (all its memories together). Raise `memory` under `[script.NAME]` if it deserves it.";
     LimitStack = "limit.stack", "The script recursed past its stack.";
@@ -59,6 +64,8 @@ codes! {
     LimitSegments = "limit.segments", "A message in the script's answer has more segments than it may have. None of its actions for this event was done.";
     LimitSize = "limit.size", "The component is larger than the host takes.";
     LimitHostCalls = "limit.host-calls", "The script handed the host more data in one event than it may.";
+    LimitTimers = "limit.timers", "The script has as many timers as it may have, in the chat or in all chats together. It can cancel some, or use one of the same tag again.";
+    LimitFetches = "limit.fetches", "So many fetches of the script wait or are under way that no more are taken. It is told when one is over.";
     LimitQueue = "limit.queue", "So many events wait in this chat that no more are taken for now.";
     ScriptTrap = "script.trap", "The script ended with a fault: a panic, or an instruction that has no result. The text holds what it said.";
     ScriptExit = "script.exit", "The script called exit. Scripts return; only the host ends.";

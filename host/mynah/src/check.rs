@@ -96,6 +96,7 @@ fn missing<'a>(info: &'a ScriptInfo, setup: &ScriptSetup) -> Vec<&'a str> {
         "kv" => setup.imports.kv,
         "kv-shared" => setup.imports.kv_shared,
         "roster" => setup.imports.roster,
+        "fetch" => !setup.grants.fetch.origins.is_empty(),
         action => action == "stop" || setup.grants.allow.contains(action),
     };
     info.asks.iter().map(|ask| ask.name.as_str()).filter(|ask| !has(ask)).collect()
@@ -113,8 +114,11 @@ fn grants(name: &ScriptName, info: &ScriptInfo, missing: &[&str]) -> String {
     let mut lines = format!(
         "\nIt may not: {}. To grant all that it asks for, write in mynah.toml:\n\n[script.{name}]\nallow = [{}]\n",
         missing.join(", "),
-        asked(&ActionBody::NAMES)
+        asked(&ActionBody::NAMES.into_iter().filter(|action| *action != "fetch").collect::<Vec<_>>())
     );
+    if info.asks.iter().any(|ask| ask.name == "fetch") {
+        lines += "fetch = [\"https://HOST\"]  # each place that it may fetch from\n";
+    }
     let imports = asked(&IMPORTS);
     if !imports.is_empty() {
         let _ = writeln!(lines, "imports = [{imports}]");

@@ -6,6 +6,7 @@
 
 mod account;
 mod cidr;
+mod fetch;
 mod key;
 mod listen;
 mod media;
@@ -30,6 +31,7 @@ use toml::de::DeTable;
 
 pub use account::{AccountConfig, ApiKind, LoginMode, NetworkConfig, SimAccount};
 pub use cidr::Cidr;
+pub use fetch::ScriptSecret;
 pub use key::KeyConfig;
 pub(crate) use listen::parse_listen;
 pub use listen::{ListenConfig, TlsFiles};
@@ -89,6 +91,8 @@ pub struct Config {
     pub made_webhook_secret: Option<SecretSource>,
     /// What the operator wrote about scripts.
     pub scripts: HashMap<ScriptName, ScriptSetup>,
+    /// The secrets of scripts: [`Config::open_script_secrets`] gives them to the scripts.
+    pub script_secrets: Vec<ScriptSecret>,
 }
 
 impl Config {
@@ -143,6 +147,7 @@ impl Config {
             accounts: "sim".parse().map(AccountConfig::named).into_iter().collect(),
             made_webhook_secret: None,
             scripts: HashMap::new(),
+            script_secrets: Vec::new(),
         }
     }
 
@@ -178,6 +183,8 @@ impl Config {
         let made = top.read("client", |value| account::read_made(&value, folder))?;
         let (made_dialect, made_reports, made_webhook_secret) = made.unwrap_or_default();
         (api.made_dialect, api.made_reports) = (made_dialect, made_reports);
+        let scripts = top.read("script", |value| script::read_all(&value, folder))?;
+        let (scripts, script_secrets) = scripts.unwrap_or_default();
         let mut config = Self {
             file: None,
             listen: listen.unwrap_or(default.listen),
@@ -208,12 +215,27 @@ impl Config {
             media: top.read("media", |value| media::read(&value, folder))?.unwrap_or_default(),
             accounts,
             made_webhook_secret,
-            scripts: top.read("script", |value| script::read_all(&value))?.unwrap_or_default(),
+            scripts,
+            script_secrets,
         };
         top.finish()?;
         let dialects = config.accounts.iter().map(|account| (account.name.clone(), account.dialect));
         config.api.dialects = dialects.collect();
         Ok(config)
+    }
+
+    /// Reads the secrets of scripts and gives them to the scripts. Only a host needs them.
+    ///
+    /// # Errors
+    /// The first secret that is not where the configuration says, or cannot be used.
+    pub fn open_script_secrets(&mut self) -> Result<(), SecretMissing> {
+        for secret in std::mem::take(&mut self.script_secrets) {
+            let opened = secret.open()?;
+            if let Some(setup) = self.scripts.get_mut(&secret.script) {
+                setup.grants.fetch.secrets.push(opened);
+            }
+        }
+        Ok(())
     }
 
     /// Refuses to be reachable from elsewhere by everybody (design section 8). Asked after the command line had its say.

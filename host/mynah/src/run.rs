@@ -102,6 +102,7 @@ impl Running {
         let certificates = config.listen.iter().map(certificate).collect::<Result<Vec<_>, _>>()?;
         warn_of_open_secrets(&config);
         open_webhook_secrets(&mut config)?;
+        config.open_script_secrets()?;
         // First what fails most, before anything is written.
         let listeners = listen(&config.listen).await?;
         let mut doors = Doors::default();

@@ -126,6 +126,7 @@ fn abridged(body: &ActionBody) -> Option<ActionBody> {
             url: cut(url.split(['?', '#']).next().unwrap_or_default(), limits::AUDIT_TEXT_BYTES),
             headers: Vec::new(),
             body: None,
+            secret: None,
         },
         other => other.clone(),
     };
@@ -159,7 +160,7 @@ pub fn summary(body: &ActionBody) -> String {
         }
         ActionBody::MakeFriend { text } => quoted(text),
         ActionBody::Schedule { tag, .. } | ActionBody::Cancel { tag } => quoted(tag),
-        ActionBody::Fetch { method, url, .. } => format!("{method} {url}"),
+        ActionBody::Fetch { method, url, .. } => crate::fetch::shown(method, url),
         ActionBody::Stop => String::new(),
         ActionBody::Other { kind, .. } => quoted(kind),
     };
@@ -225,6 +226,7 @@ mod tests {
             url: "https://example.com/path?token=x".into(),
             headers: vec![("authorization".into(), "x".into())],
             body: Some(vec![1]),
+            secret: None,
         };
         let json = serde_json::to_string(&abridged(&fetch)).unwrap();
         assert!(

@@ -4,7 +4,7 @@ use mynah_model::Attrs;
 use mynah_model::action::{Act, ActionBody, Outcome, Target};
 use mynah_model::address::{Address, ChatKind};
 use mynah_model::clock::UnixMs;
-use mynah_model::event::{ActionResult, Chat, EventBody};
+use mynah_model::event::{ActionResult, Chat, EventBody, FetchResponse};
 use mynah_model::message::{Media, Message, MessageClass, Segment, flatten};
 use mynah_model::refusal::Code;
 use mynah_model::roster::{Person, Roster};
@@ -19,21 +19,32 @@ pub(crate) struct Ended {
     pub(crate) text: String,
     pub(crate) message_id: Option<String>,
     pub(crate) group_id: Option<String>,
+    /// What was fetched.
+    pub(crate) response: Option<FetchResponse>,
 }
 
 impl Ended {
     pub(crate) fn done(receipt: Receipt) -> Self {
         let Receipt { message_id, group_id } = receipt;
-        Self { outcome: Outcome::Done, code: "ok", text: String::new(), message_id, group_id }
+        Self { message_id, group_id, ..Self::with(Outcome::Done, "ok", "") }
+    }
+
+    /// An answer came to a fetch, whatever its status.
+    pub(crate) fn fetched(response: FetchResponse, text: String) -> Self {
+        Self { response: Some(response), text, ..Self::with(Outcome::Done, "ok", "") }
     }
 
     pub(crate) fn refused(outcome: Outcome, code: Code, text: &str) -> Self {
-        Self { outcome, code: code.as_str(), text: text.to_owned(), message_id: None, group_id: None }
+        Self::with(outcome, code.as_str(), text)
     }
 
     /// The store could not take it.
     pub(crate) fn unkept(outcome: Outcome, text: &str) -> Self {
-        Self { outcome, code: "store.failed", text: text.to_owned(), message_id: None, group_id: None }
+        Self::with(outcome, "store.failed", text)
+    }
+
+    fn with(outcome: Outcome, code: &'static str, text: &str) -> Self {
+        Self { outcome, code, text: text.to_owned(), message_id: None, group_id: None, response: None }
     }
 
     pub(crate) fn failed(error: &NetworkError) -> Self {
@@ -69,6 +80,24 @@ impl Ended {
             time: now,
             chat: act.target.as_ref().map(|target| chat_of(target, roster)),
             body: EventBody::MessageSent(message),
+            consequence: Some(Consequence::of(act)),
+            attrs: Attrs::new(),
+        })
+    }
+
+    /// The event that tells a script what its fetch came to. Every fetch has one, refused or not.
+    pub(crate) fn finished_event(&self, act: &Act, roster: &Roster, now: UnixMs) -> Option<Happening> {
+        let ActionBody::Fetch { tag, .. } = &act.body else { return None };
+        let why = || match self.outcome {
+            Outcome::DryRun => format!("dry-run: {}", self.text),
+            _ => format!("{}: {}", self.code, self.text),
+        };
+        let response = self.response.clone().ok_or_else(why);
+        let target = act.target.as_ref().map(|target| chat_of(target, roster));
+        Some(Happening {
+            time: now,
+            chat: target.or_else(|| act.origin.as_ref().and_then(|origin| chat_at(origin, roster))),
+            body: EventBody::FetchFinished { script: act.by.script()?.clone(), tag: tag.clone(), response },
             consequence: Some(Consequence::of(act)),
             attrs: Attrs::new(),
         })

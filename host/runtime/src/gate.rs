@@ -13,6 +13,7 @@ use mynah_model::refusal::{Code, Refusal};
 use mynah_model::roster::Roster;
 
 use crate::budget::Budgets;
+use crate::fetch::Request;
 use crate::grants::Grants;
 use crate::limits;
 use crate::pause::Pauses;
@@ -122,9 +123,6 @@ fn consider(
             return Ok(Verdict::Schedule { when, tag, payload });
         }
         ActionBody::Cancel { tag } => return Ok(Verdict::Cancel { tag }),
-        ActionBody::Fetch { .. } => {
-            return Err(Refusal::new(Code::Unsupported, "this version of the host does not fetch"));
-        }
         body => body,
     };
     let account =
@@ -133,6 +131,7 @@ fn consider(
     let target = resolve_target(occasion, account, action.target, &body)?;
     let body = resolve_body(occasion, body)?;
     check_content(&body)?;
+    check_fetch(occasion, &body)?;
     // An account that is connecting will run again: its acts wait in the outbox until they expire.
     if account.state == AccountState::Stop {
         return Err(Refusal::new(Code::AccountNotRunning, format!("account `{}` is stopped", account.name)));
@@ -237,6 +236,17 @@ fn check_timer(when: &When, tag: &str, payload: Option<&str>) -> Result<(), Refu
     }
 }
 
+/// The place and the secret that it names are looked up again when it is fetched.
+fn check_fetch(occasion: &Occasion<'_>, body: &ActionBody) -> Result<(), Refusal> {
+    if !matches!(body, ActionBody::Fetch { .. }) {
+        return Ok(());
+    }
+    let (Some(script), Some(grants)) = (occasion.actor.script(), occasion.grants) else {
+        return Err(Refusal::new(Code::Unsupported, "`fetch` is for scripts only"));
+    };
+    Request::of(body, script, &grants.fetch).map(drop)
+}
+
 fn resolve_target(
     occasion: &Occasion<'_>,
     account: &ActingAccount<'_>,
@@ -257,6 +267,7 @@ fn resolve_target(
                 body,
                 ActionBody::AnswerRequest { .. }
                     | ActionBody::CreateGroup { .. }
+                    | ActionBody::Fetch { .. }
                     | ActionBody::Other { .. }
                     | ActionBody::Stop
             ) =>

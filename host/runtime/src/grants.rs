@@ -7,6 +7,9 @@ use mynah_model::action::ActionBody;
 use mynah_model::address::{Address, AddressPattern};
 use serde::{Deserialize, Serialize};
 
+use crate::fetch::FetchGrants;
+use crate::limits;
+
 /// What happens with the actions of a script.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -90,6 +93,8 @@ pub struct Grants {
     pub budget: BTreeMap<String, Rate>,
     /// Whether it may moderate admins, where the account is the owner.
     pub may_target_admins: bool,
+    /// From where it may fetch, and what the host adds.
+    pub fetch: FetchGrants,
 }
 
 impl Grants {
@@ -102,12 +107,14 @@ impl Grants {
             chats: Vec::new(),
             budget: BTreeMap::new(),
             may_target_admins: false,
+            fetch: FetchGrants::default(),
         }
     }
 
-    /// Whether the script may ask for this action. `stop` needs no grant: it does nothing to anybody.
+    /// Whether the script may ask for this action. `stop` needs no grant: it does nothing to anybody. A `fetch` is granted
+    /// place by place, where it is read.
     pub fn allows(&self, body: &ActionBody) -> bool {
-        matches!(body, ActionBody::Stop) || self.allow.contains(body.name())
+        matches!(body, ActionBody::Stop | ActionBody::Fetch { .. }) || self.allow.contains(body.name())
     }
 
     /// Whether what it asks for is noted down and not done, on the embedded network or on another one.
@@ -120,7 +127,7 @@ impl Grants {
         self.chats.iter().any(|pattern| pattern.matches(address))
     }
 
-    /// The budget that an action counts against.
+    /// The budget that an action counts against. Fetches have one even if the operator names none.
     pub fn rate(&self, body: &ActionBody) -> Option<(&'static str, Rate)> {
         let name = body.name();
         let kind = match body {
@@ -131,6 +138,7 @@ impl Grants {
             .get(name)
             .map(|rate| (name, *rate))
             .or_else(|| self.budget.get(kind).map(|rate| (kind, *rate)))
+            .or_else(|| matches!(body, ActionBody::Fetch { .. }).then_some((name, limits::FETCH_RATE)))
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use mynah_engine::{CallContext, CallReport, Engine};
-use mynah_model::action::{Act, Action, ActionBody, Actor, Outcome};
+use mynah_model::action::{Act, Action, ActionBody, Actor, Outcome, Target};
 use mynah_model::address::Address;
 use mynah_model::event::Event;
 use mynah_model::names::{ActNumber, Seq};
@@ -309,7 +309,8 @@ impl Handling {
         for action in actions {
             let name = action.body.name();
             // A script that tries again whenever it is told what became of it would be told for ever.
-            let tells = action.tell_result && event.depth <= limits::LOOP_DEPTH;
+            let is_fetch = matches!(action.body, ActionBody::Fetch { .. });
+            let tells = (action.tell_result || is_fetch) && event.depth <= limits::LOOP_DEPTH;
             let number = self.next_act();
             let mut verdict = self.gate(event, account, &live, &actor, action.clone(), number, now);
             match &verdict {
@@ -325,6 +326,11 @@ impl Handling {
                     let timers = decision.timers.get_or_insert_with(|| self.timers.hold());
                     decision.writes.extend(timers.cancel(&script.name, address, tag));
                 }
+                Verdict::Granted(act) => {
+                    if let Err(refusal) = self.outbox.admit(act) {
+                        verdict = Verdict::Refused(refusal);
+                    }
+                }
                 _ => {}
             }
             record.actions.push(ActionRecord::of(name, &verdict, number));
@@ -335,13 +341,13 @@ impl Handling {
             match verdict {
                 Verdict::Granted(act) => decision.acts.push(act),
                 Verdict::DryRun(act) => {
-                    if act.tell_result {
+                    if act.tell_result || is_fetch {
                         let text = "the script runs dry: noted down and not done";
                         decision.told.push((act, Ended::refused(Outcome::DryRun, Code::GrantMissing, text)));
                     }
                 }
                 Verdict::Paused(act, refusal) => {
-                    if act.tell_result {
+                    if act.tell_result || is_fetch {
                         let ended = Ended::refused(Outcome::DryRun, refusal.code, &refusal.text);
                         decision.told.push((act, ended));
                     }
@@ -414,12 +420,17 @@ impl Handling {
         ActNumber(self.acts.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
-    /// An action that no network does, to tell its script what became of it.
+    /// An action that goes no further, to tell its script what became of it.
     fn told_act(&self, event: &Event, account: &Account, actor: &Actor, action: Action, now: i64) -> Act {
         Act {
             number: self.next_act(),
             account: account.name().clone(),
-            target: None,
+            target: event.chat.as_ref().map(|chat| Target {
+                account: None,
+                kind: chat.kind,
+                id: chat.id.clone(),
+                via: chat.via.clone(),
+            }),
             body: action.body,
             by: actor.clone(),
             cause: Some(event.seq),
@@ -427,7 +438,7 @@ impl Handling {
             depth: event.depth.saturating_add(1),
             reason: action.reason,
             tag: action.tag,
-            tell_result: true,
+            tell_result: action.tell_result,
             decided_at: now,
             expires_at: now,
         }

@@ -26,6 +26,7 @@ use crate::alerts::Alert;
 use crate::audit::{Asked, outcome_of};
 use crate::avatars::{Avatar, AvatarError, Avatars};
 use crate::budget::Budgets;
+use crate::fetches::Fetches;
 use crate::gate::{self, ActingAccount, Occasion, Verdict};
 use crate::handling::Handling;
 use crate::host_error::HostError;
@@ -134,6 +135,7 @@ impl Host {
             store.clone(),
             accounts.clone(),
             intake.clone(),
+            Fetches::new(rules.clone()),
             waiting.clone(),
             pauses.clone(),
             tasks.clone(),
@@ -166,7 +168,7 @@ impl Host {
         let handling = Arc::new(Handling {
             engine,
             store: store.clone(),
-            rules,
+            rules: rules.clone(),
             catalog: catalog.clone(),
             accounts: accounts.clone(),
             uncommitted: Arc::new(Uncommitted::default()),
@@ -183,8 +185,10 @@ impl Host {
         });
         outbox.recover(recovery.outbox);
         let workers = Workers::start(&handling, &scheduler, &store)?;
-        let timers = tasks.spawn(timers.run(accounts.clone(), intake.clone(), waiting.clone()));
         let alerts = tasks.spawn(handling.alerts.clone().run(handling.clone(), config.disk));
+        let calls = move |script: &ScriptName, address: &Address| rules.load().calls(script, address);
+        let timers =
+            tasks.spawn(timers.run(accounts.clone(), intake.clone(), waiting.clone(), Box::new(calls)));
         let keeping = tasks.spawn(media.clone().keep_house(waiting.clone()));
         let running = Mutex::new(Some(Running { workers, timers, media: keeping, alerts, _watch: watch }));
         let inner = Inner {
@@ -554,14 +558,16 @@ impl Host {
         self.inner.scheduler.room(address).await;
     }
 
-    /// Resolves when every event is handled, every act is delivered, and all of that is committed.
+    /// Resolves when every timer that is due has fired, every event is handled, every act is delivered, and all of that
+    /// is committed.
     pub async fn settled(&self) -> Result<(), HostError> {
         loop {
             self.quiet(|_| true).await;
             // A batch of nothing is committed after all that was queued before it. What comes of that, like telling a
             // script of a refusal, is queued by then.
             self.inner.store.write_durable(Batch::new()).await?;
-            if self.is_quiet(|_| true) {
+            // Timers first: what fired has queued its event by then.
+            if !self.inner.handling.timers.is_due(self.now()) && self.is_quiet(|_| true) {
                 return Ok(());
             }
         }

@@ -24,6 +24,7 @@
 //! - [`deliveries`]: reports on their way to webhooks
 //! - [`idempotency`]: calls of the API that must not be done twice
 //! - `timers`: timers of scripts
+//! - `fetches`: what scripts ask to be fetched
 //! - `avatars`: pictures of people and groups, kept for an hour
 //! - [`media`]: pictures and files: where they lie, and where they come from
 //! - [`fetch`]: asking the web for something; [`crypto`]: what it is encrypted with
@@ -44,6 +45,7 @@ mod client_state;
 pub mod deliveries;
 mod ended;
 pub mod fetch;
+mod fetches;
 pub mod gate;
 pub mod grants;
 mod handling;
@@ -83,7 +85,7 @@ pub use avatars::{Avatar, AvatarError};
 pub use client_files::{ClientFile, ClientFilesError, ClientFolder};
 pub use client_state::{ClientState, Plugin};
 pub use deliveries::ResendError;
-pub use fetch::AllowedPlace;
+pub use fetch::{AllowedPlace, FetchGrants, FetchSecret, GrantedOrigin, Origin, SecretUse};
 pub use host::Host;
 pub use host_error::HostError;
 pub use idempotency::IdempotentCalls;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::grants::Rate;
+
 /// Events that may wait in one chat. A burst in a lively group fits; at 1 KiB an event this is 1 MiB a chat.
 pub const CHAT_QUEUE: usize = 1_024;
 
@@ -82,6 +84,9 @@ pub const SHARED_RETRIES: usize = 16;
 
 /// Timers of one script in one chat.
 pub const TIMERS_PER_CHAT: usize = 64;
+
+/// Milliseconds after which a timer is looked at again whose script or account was not there when it came due.
+pub const TIMER_HELD_MS: i64 = 10_000;
 
 /// Timers of one script in all chats: with the payload's bound 40 MiB.
 pub const TIMERS_PER_SCRIPT: usize = 10_000;
@@ -184,6 +189,43 @@ pub const FETCH_REDIRECTS: usize = 3;
 
 /// Fetches that are under way at once, so that they hold at most 160 MiB; others wait for room.
 pub const FETCHES: usize = 8;
+
+/// Bytes of an answer to a script: it goes through the journal and into the script's memory. A page of an API has a tenth.
+pub const FETCH_SCRIPT_BYTES: usize = 256 << 10;
+
+/// Bytes of all headers of such an answer.
+pub const FETCH_HEADER_BYTES: usize = 32 << 10;
+
+/// From the question of a script to the last byte: somebody in a chat waits for it.
+pub const FETCH_SCRIPT_TIME: Duration = Duration::from_secs(20);
+
+/// Bytes of what a script sends; it stands in the outbox.
+pub const FETCH_SENT_BYTES: usize = 64 << 10;
+
+/// Headers that a script may send.
+pub const FETCH_SENT_HEADERS: usize = 32;
+
+/// Bytes of all of them: what servers take.
+pub const FETCH_SENT_HEADER_BYTES: usize = 8 << 10;
+
+/// Fetches of all scripts that are under way at once: they hold at most 4 MiB, and others wait.
+pub const FETCHES_OF_SCRIPTS: usize = 16;
+
+/// Fetches of one script that are under way at once: four slow servers of one script leave room for three others.
+pub const FETCHES_PER_SCRIPT: usize = 4;
+
+/// Fetches of one script that wait or are under way. With a server that takes a second this is a quarter of a minute.
+pub const FETCHES_OPEN: usize = 64;
+
+/// How often a script may fetch if the operator says nothing: as often as people ask things in lively groups, and far from
+/// what hurts a server.
+pub const FETCH_RATE: Rate = Rate { count: 60, per_ms: 60_000 };
+
+/// Bytes of a place that a script may fetch from: a host's name has 253.
+pub const FETCH_ORIGIN_BYTES: usize = 300;
+
+/// Characters of an address that is shown in the audit.
+pub const FETCH_SHOWN_CHARS: usize = 200;
 
 /// Addresses of one name that are tried.
 pub const FETCH_ADDRESSES: usize = 4;

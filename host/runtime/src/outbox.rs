@@ -8,13 +8,13 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use mynah_model::action::{Act, Outcome};
+use mynah_model::action::{Act, ActionBody, Outcome};
 use mynah_model::address::Address;
 use mynah_model::event::AccountState;
 use mynah_model::names::ActNumber;
 use mynah_model::refusal::{Code, Refusal};
 use mynah_networks::network::{NetworkError, Redelivery};
-use mynah_store::{Batch, OutboxState, Store, Write};
+use mynah_store::{Batch, OutboxState, Store, StoreError, Write};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
@@ -23,6 +23,7 @@ use crate::account::Account;
 use crate::accounts::Accounts;
 use crate::act_outcome::ActOutcome;
 use crate::ended::Ended;
+use crate::fetches::Fetches;
 use crate::intake::Intake;
 use crate::limits;
 use crate::pause::Pauses;
@@ -33,6 +34,7 @@ pub(crate) struct Outbox {
     store: Store,
     accounts: Arc<Accounts>,
     intake: Arc<Intake>,
+    fetches: Fetches,
     waiting: Waiting,
     pauses: Arc<Pauses>,
     tasks: Handle,
@@ -48,13 +50,14 @@ impl Outbox {
         store: Store,
         accounts: Arc<Accounts>,
         intake: Arc<Intake>,
+        fetches: Fetches,
         waiting: Waiting,
         pauses: Arc<Pauses>,
         tasks: Handle,
     ) -> Self {
         let closing = watch::Sender::new(false);
         let (queues, callers) = (Mutex::default(), Mutex::default());
-        Self { store, accounts, intake, waiting, pauses, tasks, queues, callers, closing }
+        Self { store, accounts, intake, fetches, waiting, pauses, tasks, queues, callers, closing }
     }
 
     /// The host is about to stop: an act whose account is not running, or stops now, is not given up but stays.
@@ -65,6 +68,11 @@ impl Outbox {
     /// Whoever still waits for an outcome waits in vain.
     pub(crate) fn dismiss_callers(&self) {
         self.callers.lock().clear();
+    }
+
+    /// Takes a place for a fetch that is about to be decided, if its script may have one more. Other acts need none.
+    pub(crate) fn admit(&self, act: &Act) -> Result<(), Refusal> {
+        self.fetches.begin(act)
     }
 
     /// Counts an act that is about to be decided; [`Outbox::deliver`] or [`Outbox::forget`] follows.
@@ -84,6 +92,7 @@ impl Outbox {
     /// Acts that could not be kept: they are not done.
     pub(crate) fn forget(&self, acts: &[Act]) {
         for act in acts {
+            self.fetches.end(act);
             if let Some(account) = self.accounts.get(act.account.as_str()) {
                 account.count_acts(-1);
             }
@@ -92,11 +101,15 @@ impl Outbox {
         }
     }
 
-    /// Delivers acts whose decision is committed, after those that the same chat has waiting.
+    /// Delivers acts whose decision is committed, after those that the same chat has waiting; fetches beside them.
     pub(crate) fn deliver(self: &Arc<Self>, acts: Vec<Act>) {
         for act in acts {
             if let Some(refusal) = self.pauses.refusal_of(&act) {
                 self.call_off(&act, &refusal);
+                continue;
+            }
+            if matches!(act.body, ActionBody::Fetch { .. }) {
+                self.tasks.spawn(self.clone().fetch(act));
                 continue;
             }
             let address = act.address();
@@ -138,9 +151,11 @@ impl Outbox {
     pub(crate) fn tell(self: &Arc<Self>, told: Vec<(Act, Ended)>) {
         for (act, ended) in told {
             let Some(account) = self.accounts.get(act.account.as_str()) else { continue };
-            let event = ended.result_event(&act, &account.roster(), self.waiting.now());
+            let (roster, now) = (account.roster(), self.waiting.now());
+            let finished = ended.finished_event(&act, &roster, now);
+            let events = finished.into_iter().chain(ended.result_event(&act, &roster, now));
             // Nobody waits for it: should it not be journalled, the intake says so.
-            drop(self.intake.queue(&account, event.into_iter().collect(), Vec::new()));
+            drop(self.intake.queue(&account, events.collect(), Vec::new()));
         }
     }
 
@@ -149,8 +164,10 @@ impl Outbox {
         for (act, state) in rows {
             let account = self.accounts.get(act.account.as_str());
             self.expect(&act);
-            let safe =
-                account.as_ref().is_some_and(|account| account.driver().redelivery() == Redelivery::Safe);
+            self.fetches.resume(&act);
+            let is_fetch = matches!(act.body, ActionBody::Fetch { .. });
+            let safe = !is_fetch
+                && account.as_ref().is_some_and(|account| account.driver().redelivery() == Redelivery::Safe);
             match (state, account) {
                 (OutboxState::Decided, Some(_)) => self.deliver(vec![act]),
                 (OutboxState::Sending, Some(_)) if safe => self.deliver(vec![act]),
@@ -165,11 +182,40 @@ impl Outbox {
                 (_, account) => {
                     let ended = Ended::refused(
                         Outcome::Unknown,
-                        Code::NetworkUnknown,
+                        if is_fetch { Code::FetchUnknown } else { Code::NetworkUnknown },
                         "the host was killed while it was under way",
                     );
                     drop(self.keep(account.as_deref(), &act, ended));
                 }
+            }
+        }
+    }
+
+    /// Fetches, apart from the chat's other acts: they need not wait for a slow server.
+    async fn fetch(self: Arc<Self>, act: Act) {
+        let Some(account) = self.accounts.get(act.account.as_str()) else { return };
+        if let Some(ended) = self.fetched(&act).await {
+            // Its events are queued by then, and nobody waits for their being kept.
+            drop(self.keep(Some(&account), &act, ended));
+        }
+    }
+
+    /// How a fetch ends. `None` if the host stops before anything is asked: it stays for its next start.
+    async fn fetched(&self, act: &Act) -> Option<Ended> {
+        let _room = tokio::select! {
+            biased;
+            room = self.fetches.room(act) => room?,
+            () = self.waiting.until(act.expires_at) => return Some(expired("it waited for its turn for too long")),
+        };
+        if let Some(refusal) = self.pauses.refusal_of(act) {
+            return Some(called_off(&refusal));
+        }
+        match self.store.write_durable(Write::OutboxSending(act.number).into()).await {
+            Ok(()) => Some(self.fetches.fetch(act).await),
+            Err(StoreError::Closed) => None,
+            Err(error) => {
+                tracing::error!(act = %act.number, %error, "nothing is fetched because that could not be noted down");
+                Some(Ended::unkept(Outcome::Failed, "the store could not be written"))
             }
         }
     }
@@ -312,6 +358,7 @@ impl Outbox {
         let committed = account.map(|account| {
             let (roster, now) = (account.roster(), self.waiting.now());
             let mut events: Vec<_> = ended.sent_event(act, &roster, now).into_iter().collect();
+            events.extend(ended.finished_event(act, &roster, now));
             let told = ended.result_event(act, &roster, now);
             match act.origin.as_ref().and_then(|origin| self.accounts.get(origin.account.as_str())) {
                 // The script acted through another account than the one it was called for.
@@ -326,6 +373,7 @@ impl Outbox {
             self.store.write(Batch::from(vec![row]), |_| {});
         }
         // Only now: whoever sees that no act waits may rely on what it caused being queued.
+        self.fetches.end(act);
         if let Some(account) = account {
             account.count_acts(-1);
         }
@@ -400,10 +448,11 @@ mod tests {
         let account = Arc::new(Account::new("sim".parse().unwrap(), ApiKind::Openqq, network));
         let rules = Arc::new(ArcSwap::from_pointee(Rules::default()));
         let scheduler = Arc::new(Scheduler::new(1));
-        let intake = Intake::new(store.clone(), scheduler, rules, waiting.clone(), recovery.last_seq);
+        let intake = Intake::new(store.clone(), scheduler, rules.clone(), waiting.clone(), recovery.last_seq);
         let (intake, accounts) = (Arc::new(intake), Arc::new(Accounts::new(vec![account.clone()])));
+        let (fetches, pauses) = (Fetches::new(rules), Arc::default());
         let outbox =
-            Outbox::new(store.clone(), accounts, intake.clone(), waiting, Arc::default(), Handle::current());
+            Outbox::new(store.clone(), accounts, intake.clone(), fetches, waiting, pauses, Handle::current());
         Stage { store, account, intake, outbox: Arc::new(outbox) }
     }
 

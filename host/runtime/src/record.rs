@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use mynah_model::action::{Act, ActionBody};
 use mynah_model::event::Event;
 use mynah_model::names::{ActNumber, ReleaseId, ScriptName};
 use mynah_model::refusal::Code;
 use serde::Serialize;
 use tokio::sync::broadcast;
 
+use crate::fetch;
 use crate::gate::Verdict;
 use crate::limits;
 
@@ -76,8 +78,8 @@ pub struct ActionRecord {
 impl ActionRecord {
     pub(crate) fn of(action: &'static str, verdict: &Verdict, number: ActNumber) -> Self {
         let (verdict, act, text) = match verdict {
-            Verdict::Granted(act) => ("granted", Some(number), act.reason.clone()),
-            Verdict::DryRun(act) => ("dry-run", Some(number), act.reason.clone()),
+            Verdict::Granted(act) => ("granted", Some(number), reason(act)),
+            Verdict::DryRun(act) => ("dry-run", Some(number), reason(act)),
             Verdict::Paused(_, refusal) => ("dry-run", Some(number), Some(refusal.text.clone())),
             Verdict::Schedule { tag, .. } => ("granted", Some(number), Some(format!("timer `{tag}` set"))),
             Verdict::Cancel { tag } => ("granted", Some(number), Some(format!("timer `{tag}` removed"))),
@@ -86,6 +88,13 @@ impl ActionRecord {
         };
         Self { action, verdict, act, text }
     }
+}
+
+/// Why, in the script's words; of a fetch also what.
+fn reason(act: &Act) -> Option<String> {
+    let ActionBody::Fetch { method, url, .. } = &act.body else { return act.reason.clone() };
+    let why = act.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    Some(fetch::shown(method, url) + &why)
 }
 
 /// Tells whoever listens what was decided, after it is committed.

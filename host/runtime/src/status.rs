@@ -5,6 +5,8 @@ use mynah_model::clock::UnixMs;
 use mynah_model::message::flatten;
 use serde::Serialize;
 
+use crate::fetch;
+
 /// A script as `GET /api/v1/scripts` shows it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ScriptStatus {
@@ -105,6 +107,7 @@ impl OutboxEntry {
             ActionBody::Stick { on } => text = Some(if *on { "on" } else { "off" }.to_owned()),
             ActionBody::MakeFriend { text: verify } => text = Some(verify.clone()),
             ActionBody::AnswerRequest { request_id, .. } => text = Some(request_id.clone()),
+            ActionBody::Fetch { method, url, .. } => text = Some(fetch::shown(method, url)),
             _ => {}
         }
         Self {

@@ -1,5 +1,8 @@
 //! Timers that scripts set. They are kept in the store, so they survive a restart; each firing is one transaction of
 //! the event and the timer's next state, so nothing fires twice and nothing is missed.
+//!
+//! A timer whose script is not live, may not be called in the chat, or whose account is gone or stopped, is held: it stays
+//! set, and fires once when all of that is there again. A recurring one fires once for all the times it missed.
 
 use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr;
@@ -50,6 +53,15 @@ impl Due {
         self.timers.insert(key, (timer, place));
     }
 
+    /// Looks at a timer again at a later time, whenever it was due.
+    fn hold(&mut self, key: &Key, until: UnixMs) {
+        let Some((_, place)) = self.timers.get_mut(key) else { return };
+        self.order.remove(place);
+        *place = (until, self.next_place);
+        self.next_place += 1;
+        self.order.insert(*place, key.clone());
+    }
+
     fn take(&mut self, key: &Key) -> Option<Timer> {
         let (timer, place) = self.timers.remove(key)?;
         self.order.remove(&place);
@@ -70,7 +82,7 @@ impl Due {
             others += 1;
         }
         let full = |most: usize, place: &str| {
-            Err(Refusal::new(Code::ActionInvalid, format!("a script has at most {most} timers in {place}")))
+            Err(Refusal::new(Code::LimitTimers, format!("a script has at most {most} timers in {place}")))
         };
         if others >= limits::TIMERS_PER_CHAT {
             return full(limits::TIMERS_PER_CHAT, "a chat");
@@ -81,6 +93,9 @@ impl Due {
         Ok(())
     }
 }
+
+/// Whether a script can be called in a chat now.
+pub(crate) type Calls = dyn Fn(&ScriptName, &Address) -> bool + Send + Sync;
 
 /// All timers of the host.
 #[derive(Default)]
@@ -165,13 +180,24 @@ impl Timers {
         HeldTimers { due: self.due.lock(), changed: &self.changed }
     }
 
+    /// Whether a timer is due that has not fired yet.
+    pub(crate) fn is_due(&self, now: UnixMs) -> bool {
+        self.due.lock().order.first_key_value().is_some_and(|(place, _)| place.0 <= now)
+    }
+
     /// Fires timers as they come due, for as long as the host runs.
-    pub(crate) async fn run(self: Arc<Self>, accounts: Arc<Accounts>, intake: Arc<Intake>, waiting: Waiting) {
+    pub(crate) async fn run(
+        self: Arc<Self>,
+        accounts: Arc<Accounts>,
+        intake: Arc<Intake>,
+        waiting: Waiting,
+        calls: Box<Calls>,
+    ) {
         loop {
             let changed = self.changed.notified();
             let next = self.due.lock().order.first_key_value().map(|(place, _)| place.0);
             match next {
-                Some(at) if at <= waiting.now() => self.fire(&accounts, &intake, waiting.now()).await,
+                Some(at) if at <= waiting.now() => self.fire(&accounts, &intake, &calls, waiting.now()).await,
                 Some(at) => tokio::select! {
                     () = waiting.until(at) => {}
                     () = changed => {}
@@ -181,8 +207,8 @@ impl Timers {
         }
     }
 
-    async fn fire(&self, accounts: &Accounts, intake: &Intake, now: UnixMs) {
-        let Some((tag, committed)) = self.queue_first(accounts, intake, now) else { return };
+    async fn fire(&self, accounts: &Accounts, intake: &Intake, calls: &Calls, now: UnixMs) {
+        let Some((tag, committed)) = self.queue_first(accounts, intake, calls, now) else { return };
         if committed.await != Ok(true) {
             tracing::error!(tag, "a timer fired and could not be journalled; it fires again after a restart");
         }
@@ -193,11 +219,18 @@ impl Timers {
         &self,
         accounts: &Accounts,
         intake: &Intake,
+        calls: &Calls,
         now: UnixMs,
     ) -> Option<(String, oneshot::Receiver<bool>)> {
         let mut due = self.due.lock();
         let key =
             due.order.first_key_value().filter(|(place, _)| place.0 <= now).map(|(_, key)| key.clone())?;
+        let account = accounts.get(key.1.account.as_str());
+        let account = account.filter(|account| account.state() != AccountState::Stop);
+        let Some(account) = account.filter(|_| calls(&key.0, &key.1)) else {
+            due.hold(&key, now.saturating_add(limits::TIMER_HELD_MS));
+            return None;
+        };
         let timer = due.take(&key)?;
         // A host that was down fires a recurring timer once for all the times it missed.
         let next = match &timer.when {
@@ -217,11 +250,6 @@ impl Timers {
             }
             None => Write::TimerRemoved { script: key.0, address: key.1, tag: key.2 },
         };
-        // Without the account there is nobody to act. The store keeps the timer as it is, for a host that has it again.
-        let account = accounts.get(timer.address.account.as_str())?;
-        if account.state() == AccountState::Stop {
-            return None;
-        }
         let happening = Happening {
             time: now,
             chat: timer.chat,
@@ -310,6 +338,40 @@ mod tests {
         assert!(check_cron("*/5 * * * * *", None).is_ok());
     }
 
+    /// The next firings after a time, RFC 3339 in UTC.
+    fn firings(pattern: &str, zone: &str, after: &str, count: usize) -> Vec<String> {
+        let mut at = DateTime::parse_from_rfc3339(after).unwrap().timestamp_millis();
+        let mut next = || {
+            at = next_firing(pattern, Some(zone), at).unwrap();
+            DateTime::<Utc>::from_timestamp_millis(at).unwrap().format("%m-%dT%H:%MZ").to_string()
+        };
+        (0..count).map(|_| next()).collect()
+    }
+
+    #[test]
+    fn an_hour_that_is_left_out_and_one_that_comes_twice_are_as_documented() {
+        let new_york = |pattern, after, count| firings(pattern, "America/New_York", after, count);
+        // On 8 March there is no 02:30: at the end of the gap instead.
+        let expected = ["03-08T07:00Z", "03-09T06:30Z"];
+        assert_eq!(new_york("30 2 * * *", "2026-03-07T12:00:00Z", 2), expected);
+        // On 1 November there are two 01:30: at the first of them.
+        let expected = ["11-01T05:30Z", "11-02T06:30Z"];
+        assert_eq!(new_york("30 1 * * *", "2026-10-31T12:00:00Z", 2), expected);
+        // What comes several times an hour goes on through both.
+        let expected = ["03-08T06:30Z", "03-08T07:00Z", "03-08T07:30Z"];
+        assert_eq!(new_york("*/30 * * * *", "2026-03-08T06:00:00Z", 3), expected);
+        let expected = ["11-01T05:30Z", "11-01T06:00Z", "11-01T06:30Z", "11-01T07:00Z"];
+        assert_eq!(new_york("*/30 * * * *", "2026-11-01T05:00:00Z", 4), expected);
+        // And what comes in several hours leaves out the one that is not there, and takes the other twice.
+        let expected = ["03-08T05:30Z", "03-08T06:30Z", "03-08T07:30Z"];
+        assert_eq!(new_york("30 0-3 * * *", "2026-03-08T05:00:00Z", 3), expected);
+        let expected = ["11-01T04:30Z", "11-01T05:30Z", "11-01T06:30Z", "11-01T07:30Z", "11-01T08:30Z"];
+        assert_eq!(new_york("30 0-3 * * *", "2026-11-01T04:00:00Z", 5), expected);
+        // China has had no summer time since 1991.
+        let expected = ["03-08T01:00Z", "03-09T01:00Z"];
+        assert_eq!(firings("0 9 * * *", "Asia/Shanghai", "2026-03-07T12:00:00Z", 2), expected);
+    }
+
     fn event(chat: &str, body: EventBody) -> Event {
         Event {
             seq: mynah_model::names::Seq(1),
@@ -388,6 +450,18 @@ mod tests {
         assert_eq!(set(&timers, &event("0", EventBody::Stopped), 0, 0), Ok(1_000));
     }
 
+    #[test]
+    fn a_timer_that_nobody_can_be_called_for_is_held_and_stays_as_it_is() {
+        let timers = Timers::default();
+        set(&timers, &event("0", EventBody::Stopped), 0, 0).unwrap();
+        let key = timers.due.lock().timers.keys().next().unwrap().clone();
+        assert!(timers.is_due(1_000));
+        timers.due.lock().hold(&key, 11_000);
+        assert!(!timers.is_due(10_999) && timers.is_due(11_000), "it is looked at again");
+        assert_eq!(timers.due.lock().take(&key).unwrap().due, 1_000, "and still says when it was due");
+        assert!(timers.due.lock().order.is_empty());
+    }
+
     #[tokio::test(flavor = "multi_thread")]
     async fn a_timer_that_fires_at_once_is_not_in_the_store_afterwards() {
         let (store, recovery) = mynah_store::Store::open_in_memory().unwrap();
@@ -403,7 +477,7 @@ mod tests {
         let timers = Arc::new(Timers::default());
         let accounts = Arc::new(Accounts::new(vec![account]));
         let mut fired = intake.subscribe();
-        let running = tokio::spawn(timers.clone().run(accounts, intake, waiting));
+        let running = tokio::spawn(timers.clone().run(accounts, intake, waiting, Box::new(|_, _| true)));
 
         let script = "a".parse().unwrap();
         for tag in 0..limits::TIMERS_PER_CHAT {

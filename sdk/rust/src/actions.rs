@@ -14,10 +14,12 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::error::{Error, Result};
 use crate::segments::IntoSegments;
 use crate::types::{
-    Action, ActionBody, AnswerRequest, Cron, Fetch, Header, Invite, Kick, Media, Person, RecallMessage,
+    Action, ActionBody, AnswerRequest, Attr, Cron, Fetch, Header, Invite, Kick, Media, Person, RecallMessage,
     Reply, Request, Schedule, Send, SendMedia, SetCard, SetGroupName, Shutup, ShutupAll, Target, Unshutup,
     When,
 };
@@ -103,8 +105,8 @@ pub fn cancel(tag: impl Into<String>) -> Action {
     ActionBody::Cancel(tag.into()).into()
 }
 
-/// Fetches something over HTTP with `GET`. The answer comes as a `fetch-finished` event with this tag
-/// ([`Rule::on_fetched`](crate::Rule::on_fetched)).
+/// Fetches something over HTTP with `GET`, from a place that the operator granted. The answer comes as a `fetch-finished`
+/// event with this tag ([`Rule::on_fetched`](crate::Rule::on_fetched)), also if it is refused.
 pub fn fetch(tag: impl Into<String>, url: impl Into<String>) -> Fetch {
     Fetch { tag: tag.into(), method: "GET".into(), url: url.into(), headers: Vec::new(), body: None }
 }
@@ -212,6 +214,35 @@ impl Fetch {
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push(Header { name: name.into(), value: value.into() });
         self
+    }
+
+    /// Uses another method: `HEAD`, `POST`, `PUT`, `PATCH` or `DELETE`.
+    #[must_use]
+    pub fn method(mut self, method: impl Into<String>) -> Self {
+        self.method = method.into();
+        self
+    }
+
+    /// Sends this as JSON, with `POST` unless the method is another already.
+    ///
+    /// # Errors
+    /// It is nothing that JSON can say, for example a map with keys that are no text.
+    pub fn json<T: Serialize + ?Sized>(mut self, body: &T) -> Result<Self> {
+        self.body = Some(serde_json::to_vec(body)?);
+        if self.method == "GET" {
+            self.method = "POST".into();
+        }
+        Ok(self.header("content-type", "application/json"))
+    }
+
+    /// Has the host add a secret that the operator gave this script, by its name there. Its value never comes here. It is
+    /// part of the action, so it comes last.
+    #[must_use]
+    pub fn with_secret(self, name: &str) -> Action {
+        let value = serde_json::Value::from(name).to_string();
+        let mut action = Action::from(self);
+        action.attrs.push(Attr { name: "secret".into(), value });
+        action
     }
 
     /// Sends this, with `POST`.

@@ -28,7 +28,7 @@
 //! |---|---|
 //! | [`mod@rule`] | which event goes to which function; the [`rule!`] macro |
 //! | [`command`] | commands that people type, and their arguments |
-//! | [`event`], [`segments`] | what happened; what is said |
+//! | [`event`], [`segments`], [`fetched`] | what happened; what is said; what was fetched |
 //! | [`actions`] | what the host is asked to do |
 //! | [`error`] | what can go wrong in a rule, and who is told |
 //! | [`kv`], [`kv_shared`] | state that outlives the event |
@@ -43,6 +43,7 @@ pub mod command;
 pub mod duration;
 pub mod error;
 pub mod event;
+pub mod fetched;
 pub mod log;
 pub mod patterns;
 pub mod random;
@@ -101,8 +102,8 @@ pub mod prelude {
     pub use crate::template::fill;
     pub use crate::types::{
         Action, ActionBody, ActionResult, Chat, ChatKind, Command, Event, EventBody, EventKind,
-        FetchFinished, Kick, Match, Media, Membership, MembershipCause, Message, Outcome, Person, Reply,
-        Role, Segment, Shutup, Target, Timer,
+        FetchFinished, FetchResponse, Kick, Match, Media, Membership, MembershipCause, Message, Outcome,
+        Person, Reply, Role, Segment, Shutup, Target, Timer,
     };
     pub use crate::{clock, kv, kv_shared, log, patterns, random, roster};
 }

@@ -36,8 +36,8 @@ use std::time::Duration;
 use crate::actions::Actions;
 use crate::rule::Rule;
 use crate::types::{
-    Action, ActionBody, Chat, ChatKind, Event, EventBody, Invocation, Membership, MembershipCause, Message,
-    MessageClass, MessageSource, Person, Role, Segment, Timer, When,
+    Action, ActionBody, Chat, ChatKind, Event, EventBody, FetchFinished, FetchResponse, Invocation,
+    Membership, MembershipCause, Message, MessageClass, MessageSource, Person, Role, Segment, Timer, When,
 };
 use world::World;
 
@@ -56,6 +56,8 @@ pub struct Sim {
     /// How long the network takes to hand an event over.
     lag: Duration,
     timers: Vec<Pending>,
+    /// Fetches that were asked for and not answered yet: their tags and chats.
+    fetches: Vec<(String, Chat)>,
     /// What the rule did about the last thing that happened.
     actions: Actions,
     /// Why the rule failed there, if it did.
@@ -93,6 +95,7 @@ impl Sim {
             chat: Chat { kind, id: id.into(), name: name.into(), via: None, attrs: Vec::new() },
             lag: Duration::ZERO,
             timers: Vec::new(),
+            fetches: Vec::new(),
             actions: Actions::new(),
             fault: None,
         };
@@ -245,6 +248,7 @@ impl Sim {
         match answer {
             Ok(actions) => {
                 self.keep_timers(&actions, event.time);
+                self.keep_fetches(&actions);
                 self.actions = actions;
                 self.fault = None;
             }
@@ -255,6 +259,47 @@ impl Sim {
             }
         }
         self
+    }
+
+    /// The web answers what the rule fetched under this tag: the oldest of it that waits.
+    ///
+    /// # Panics
+    /// If nothing waits under this tag.
+    #[track_caller]
+    pub fn answer_fetch(&mut self, tag: &str, status: u16, body: impl Into<Vec<u8>>) -> &mut Self {
+        let response = FetchResponse { status, headers: Vec::new(), body: body.into() };
+        self.finish_fetch(tag, Ok(response))
+    }
+
+    /// What the rule fetched under this tag is refused, or no answer comes: a code of the host and a sentence, as
+    /// `"grant.fetch: the script may not fetch from there"`.
+    ///
+    /// # Panics
+    /// If nothing waits under this tag.
+    #[track_caller]
+    pub fn fail_fetch(&mut self, tag: &str, why: &str) -> &mut Self {
+        self.finish_fetch(tag, Err(why.into()))
+    }
+
+    #[track_caller]
+    fn finish_fetch(&mut self, tag: &str, response: Result<FetchResponse, String>) -> &mut Self {
+        let waiting = self.fetches.iter().position(|(waiting, _)| waiting == tag);
+        assert!(waiting.is_some(), "nothing is fetched as {tag:?}, only {:?}", self.fetches);
+        let (tag, chat) = self.fetches.remove(waiting.unwrap_or_default());
+        let here = std::mem::replace(&mut self.chat, chat);
+        self.world.enter(&self.chat);
+        self.happens(EventBody::FetchFinished(FetchFinished { tag, response }));
+        self.chat = here;
+        self.world.enter(&self.chat);
+        self
+    }
+
+    fn keep_fetches(&mut self, actions: &[Action]) {
+        let asked = actions.iter().filter_map(|action| match &action.body {
+            ActionBody::Fetch(fetch) => Some((fetch.tag.clone(), self.chat.clone())),
+            _ => None,
+        });
+        self.fetches.extend(asked);
     }
 
     fn keep_timers(&mut self, actions: &[Action], now: i64) {

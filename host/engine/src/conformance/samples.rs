@@ -208,6 +208,7 @@ pub(super) fn actions() -> Result<Vec<Action>, NameError> {
                 url: "https://example.org/x".into(),
                 headers: vec![("content-type".into(), "text/plain".into())],
                 body: Some(vec![0, 1, 255]),
+                secret: None,
             },
         ),
         (None, ActionBody::Stop),

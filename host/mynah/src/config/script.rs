@@ -1,6 +1,7 @@
 //! `[script.NAME]`: what the operator grants a script, and its settings.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
 use std::time::Duration;
 
 use mynah_engine::limits::{DEADLINE_MOST_MS, MEMORY_MOST_MIB};
@@ -8,10 +9,11 @@ use mynah_engine::{ImportGrants, InstancePolicy, Limits};
 use mynah_model::action::ActionBody;
 use mynah_model::address::AddressPattern;
 use mynah_model::names::ScriptName;
-use mynah_runtime::ScriptSetup;
 use mynah_runtime::grants::{Grants, Mode, Rate};
+use mynah_runtime::{FetchGrants, ScriptSetup};
 use serde_json::Value as Json;
 
+use super::fetch::{self, ScriptSecret};
 use super::problem::Problem;
 use super::section::{Section, Value, nearest, one_of};
 
@@ -23,14 +25,20 @@ pub(crate) const IMPORTS: [&str; 3] = ["kv", "kv-shared", "roster"];
 const WARM_CALLS: u32 = 10_000;
 
 /// Reads all `[script.NAME]` tables.
-pub(super) fn read_all(value: &Value<'_>) -> Result<HashMap<ScriptName, ScriptSetup>, Problem> {
-    let mut scripts = HashMap::new();
+pub(super) fn read_all(
+    value: &Value<'_>,
+    folder: &Path,
+) -> Result<(HashMap<ScriptName, ScriptSetup>, Vec<ScriptSecret>), Problem> {
+    let (mut scripts, mut secrets) = (HashMap::new(), Vec::new());
     for (key, value) in value.entries("a table of scripts, each `[script.NAME]`")? {
         let name: ScriptName = key.parsed()?;
-        let section = value.section(format!("`[script.{name}]`"))?;
+        let mut section = value.section(format!("`[script.{name}]`"))?;
+        if let Some(value) = section.take("secrets") {
+            secrets.extend(fetch::read_secrets(&value, folder, &name)?);
+        }
         scripts.insert(name, read(section)?);
     }
-    Ok(scripts)
+    Ok((scripts, secrets))
 }
 
 fn read(mut section: Section<'_>) -> Result<ScriptSetup, Problem> {
@@ -52,7 +60,17 @@ fn read(mut section: Section<'_>) -> Result<ScriptSetup, Problem> {
             .unwrap_or_default(),
         budget: section.read("budget", |value| read_budget(&value))?.unwrap_or_default(),
         may_target_admins: section.read("may_target", |value| read_may_target(&value))?.unwrap_or(false),
+        fetch: FetchGrants {
+            origins: section.read("fetch", |value| fetch::read_origins(&value))?.unwrap_or_default(),
+            // They are read when a host starts.
+            secrets: Vec::new(),
+        },
     };
+    if grants.allow.contains("fetch") && grants.fetch.origins.is_empty() {
+        return Err(section.problem(
+            "`allow` names \"fetch\" and `fetch` lists no place: write `fetch = [\"https://api.example.com\"]`",
+        ));
+    }
     let mut limits = Limits::default();
     if let Some(value) = section.take("deadline") {
         limits.deadline = read_deadline(&value)?;

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::problem::Problem;
-use super::section::Value;
+use super::section::{Section, Value};
 
 /// What may stand where a secret is expected.
 const RIGHT: &str = "a text, { file = \"PATH\" } or { env = \"NAME\" }";
@@ -61,16 +61,27 @@ impl SecretSource {
             return Ok(Self::Text(text.to_owned()));
         }
         let mut section = value.section("a secret")?;
+        let source = Self::read_place(&mut section, value, folder)?;
+        section.finish()?;
+        source.ok_or_else(|| value.problem(format!("must be {RIGHT}")))
+    }
+
+    /// Reads the keys `file` and `env` of a table that may have others; `None` if it has neither.
+    pub(super) fn read_place(
+        section: &mut Section<'_>,
+        value: &Value<'_>,
+        folder: &Path,
+    ) -> Result<Option<Self>, Problem> {
         let file = section.read("file", |value| super::read_path(&value, folder))?;
         let env = section.read("env", |value| match value.text("the name of a variable")? {
             "" => Err(value.problem("is empty: give the name of a variable")),
             name => Ok(name.to_owned()),
         })?;
-        section.finish()?;
         match (file, env) {
-            (Some(path), None) => Ok(Self::File(path)),
-            (None, Some(name)) => Ok(Self::Env(name)),
-            _ => Err(value.problem(format!("must be {RIGHT}"))),
+            (Some(_), Some(_)) => Err(value.problem("has both `file` and `env`: a secret is in one place")),
+            (Some(path), None) => Ok(Some(Self::File(path))),
+            (None, Some(name)) => Ok(Some(Self::Env(name))),
+            (None, None) => Ok(None),
         }
     }
 

@@ -32,6 +32,9 @@ pub enum FetchError {
         /// What kind of address that is.
         why: &'static str,
     },
+    /// The script may not fetch from there. Asked for by itself or by a redirect.
+    #[error("`{0}` is not among the places that the script may fetch from")]
+    NotGranted(String),
     /// The name leads nowhere.
     #[error("no address of `{host}` was found: {error}")]
     NoAddress {
@@ -52,6 +55,12 @@ pub enum FetchError {
         /// How many may be.
         most: usize,
     },
+    /// There are too many headers.
+    #[error("its headers have more than {most} bytes")]
+    LongHeaders {
+        /// How many may be.
+        most: usize,
+    },
     /// It did not come in time.
     #[error("it did not come within {seconds} s")]
     TooSlow {
@@ -66,7 +75,7 @@ pub enum FetchError {
 impl FetchError {
     /// Whether the place itself was refused: nothing was asked of it.
     pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Url(_) | Self::Port { .. } | Self::NotPublic { .. })
+        matches!(self, Self::Url(_) | Self::Port { .. } | Self::NotPublic { .. } | Self::NotGranted(_))
     }
 
     pub(super) fn client(error: reqwest::Error) -> Self {

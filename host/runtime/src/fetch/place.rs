@@ -43,6 +43,17 @@ impl FromStr for AllowedPlace {
     }
 }
 
+/// How far a place may be reached; later ones are more than earlier ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reach {
+    /// At public addresses, and at ports that the web uses.
+    Public,
+    /// At public addresses, at any port: the operator named it.
+    Granted,
+    /// At any address and port.
+    Private,
+}
+
 /// A URL that can be asked for, once its host's addresses are checked.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
@@ -113,6 +124,15 @@ impl Place {
             return Ok(());
         }
         Err(FetchError::Port { host: self.host.to_string(), port: self.port })
+    }
+
+    /// Scheme, host and port, as an operator would grant it.
+    pub(super) fn origin(&self) -> String {
+        let origin = self.url.origin();
+        match origin.is_tuple() {
+            true => origin.ascii_serialization(),
+            false => self.to_string(),
+        }
     }
 
     pub(super) fn url(&self) -> &Url {

@@ -5,16 +5,21 @@ use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mynah_networks::Boxed;
+use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 
 use super::*;
 
+mod scripts;
+
 /// A server that answers every path with the bytes that belong to it, and then does what follows.
 struct Server {
     address: SocketAddr,
     asked: Arc<AtomicUsize>,
+    /// The requests, as they came.
+    heard: Arc<Mutex<Vec<String>>>,
     task: AbortHandle,
 }
 
@@ -36,14 +41,15 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let asked = Arc::new(AtomicUsize::new(0));
-        let counted = asked.clone();
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let (counted, hearing) = (asked.clone(), heard.clone());
         let task = tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {
                 counted.fetch_add(1, Ordering::SeqCst);
-                tokio::spawn(answer(connection, pages.clone()));
+                tokio::spawn(answer(connection, pages.clone(), hearing.clone()));
             }
         });
-        Self { address, asked, task: task.abort_handle() }
+        Self { address, asked, heard, task: task.abort_handle() }
     }
 
     fn allowed(&self) -> AllowedPlace {
@@ -65,7 +71,11 @@ impl Drop for Server {
     }
 }
 
-async fn answer(mut connection: TcpStream, pages: Arc<Pages>) -> io::Result<()> {
+async fn answer(
+    mut connection: TcpStream,
+    pages: Arc<Pages>,
+    heard: Arc<Mutex<Vec<String>>>,
+) -> io::Result<()> {
     let mut request = Vec::new();
     while !request.windows(4).any(|end| end == b"\r\n\r\n") {
         if connection.read_buf(&mut request).await? == 0 {
@@ -73,6 +83,7 @@ async fn answer(mut connection: TcpStream, pages: Arc<Pages>) -> io::Result<()> 
         }
     }
     let request = String::from_utf8_lossy(&request).into_owned();
+    heard.lock().push(request.clone());
     let path = request.split(' ').nth(1).unwrap_or_default();
     let Some((head, then)) = pages.get(path) else {
         return connection.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").await;

@@ -106,6 +106,15 @@ impl Sim {
         })
     }
 
+    /// The rule fetches this, under this tag. [`Sim::answer_fetch`] answers it.
+    #[track_caller]
+    pub fn expect_fetch(&mut self, tag: &str, url: &str) -> &mut Self {
+        self.expect(
+            &format!("{url} fetched as {tag:?}"),
+            |action| matches!(&action.body, ActionBody::Fetch(fetch) if fetch.tag == tag && fetch.url == url),
+        )
+    }
+
     /// The rule fails, and this is in its reason.
     #[track_caller]
     pub fn expect_fault(&mut self, part: &str) -> &mut Self {

@@ -225,7 +225,7 @@ impl Sandbox {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::collections::BTreeMap;
     use std::sync::Arc;
     use std::time::Duration;
@@ -238,9 +238,10 @@ mod tests {
     use crate::limits::Limits;
     use crate::services::{Deferred, HostServices};
     use crate::settings::SettingsLayers;
+    use crate::sight::Sight;
 
     #[derive(Default)]
-    struct Keys(BTreeMap<String, KvValue>);
+    pub(crate) struct Keys(pub(crate) BTreeMap<String, KvValue>);
 
     impl HostServices for Keys {
         fn kv_get(&mut self, _: KvScope, key: &str) -> Result<Option<KvValue>, ServiceError> {
@@ -295,6 +296,7 @@ mod tests {
             time,
             settings: SettingsLayers::default().view_of(&event),
             roster: Arc::default(),
+            sight: Sight::everything(),
             services: services.unwrap_or_else(|| Box::new(Keys::default())),
         };
         Sandbox::handling(&"kv".parse().unwrap(), &event, &Arc::new(Limits::default()), turn)

@@ -32,6 +32,7 @@ macro_rules! codes {
 codes! {
     GrantMissing = "grant.missing", "The script asked for an action that its grants do not allow. Add the action to `allow` under `[script.NAME]` in mynah.toml if you want it.";
     GrantChat = "grant.chat", "The script asked to act in a chat that its grants do not cover. Add the chat to `chats` under `[script.NAME]` in mynah.toml if you want it.";
+    GrantRoster = "grant.roster", "The script looked for people or a group in a chat that its grants do not cover, and found nothing there. Add the chat to `chats` under `[script.NAME]` in mynah.toml if it may look.";
     BudgetExhausted = "budget.exhausted", "The actor did this as often as its budget allows for now. The budget refills with time; raise `budget` under `[script.NAME]` in mynah.toml if it is too small.";
     BudgetCpu = "budget.cpu", "The script used its share of CPU time (5 % of one core over 10 s) and is skipped until it has some again.";
     LoopDepth = "loop.depth", "The action would be a reply to a reply to a reply to our own message. Chains of more than 3 are cut so that bots do not talk to each other for ever.";

@@ -264,6 +264,13 @@ impl Handling {
             }
         };
         record.cpu_us = u64::try_from(report.cpu.as_micros()).unwrap_or(u64::MAX);
+        let actor = Actor::Script { name: script.name.clone(), release: script.release.id };
+        if let Some(refusal) = &report.refused_lookup {
+            tracing::info!(script = %script.name, seq = %event.seq, code = %refusal.code, "look-up refused: {}", refusal.text);
+            let number = self.next_act();
+            let asked = Asked { number, at: now, actor: &actor, address, seq: Some(event.seq) };
+            decision.writes.push(asked.lookup(refusal));
+        }
         for line in &report.log {
             tracing::info!(target: "mynah::script", script = %script.name, seq = %event.seq, level = ?line.level, "{}", line.text);
         }

@@ -7,6 +7,7 @@
 //! - `isolation`: how long a ping takes while scripts elsewhere misbehave, the table of `docs/hostile.md`
 //! - `hostile`, `kill`, `loops`, `reload`, `timers`: what holds under attack, SIGKILL, endless answers, new releases, restarts
 //!   (`hostile/` has the hostile components and what the host says to each, the table of `docs/hostile.md`)
+//! - `state`: what scripts keep and may see: quota, expiry, changes from outside, the roster; and how long the journal is kept
 //! - `audit`: who asked for what, and what became of it, in the API and in `mynah journal`
 //! - `why`: events explained; `pause`: what is noted down and not done for a while
 //! - `controller`: accounts that are logged in and stopped while `mynah run` serves them
@@ -41,6 +42,7 @@ mod onebot_hostile;
 mod operator;
 mod pause;
 mod reload;
+mod state;
 mod timers;
 mod webhooks;
 mod why;

@@ -210,17 +210,17 @@ impl Sandbox {
 
     fn check_sizes(&self, key: &str, value: &str) -> Result<(), KvError> {
         if key.is_empty() {
-            return Err(KvError::Other("a key is not empty".to_owned()));
+            return Err(KvError::Other(format!("{}: a key is not empty", Code::LimitKvKey)));
         }
         let limits = &self.limits;
-        let (what, given, most) = if key.len() > limits.kv_key {
-            ("key", key.len(), limits.kv_key)
+        let (code, what, given, most) = if key.len() > limits.kv_key {
+            (Code::LimitKvKey, "key", key.len(), limits.kv_key)
         } else if value.len() > limits.kv_value {
-            ("value", value.len(), limits.kv_value)
+            (Code::LimitKvValue, "value", value.len(), limits.kv_value)
         } else {
             return Ok(());
         };
-        Err(KvError::TooLarge(format!("the {what} has {given} bytes; it may have {most}")))
+        Err(KvError::TooLarge(format!("{code}: the {what} has {given} bytes; it may have {most}")))
     }
 }
 

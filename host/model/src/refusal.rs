@@ -60,6 +60,9 @@ codes! {
     LimitSegments = "limit.segments", "A message in the script's answer has more segments than it may have. None of its actions for this event was done.";
     LimitSize = "limit.size", "The component is larger than the host takes.";
     LimitHostCalls = "limit.host-calls", "The script handed the host more data in one event than it may.";
+    LimitKvKey = "limit.kv-key", "A key of a script's state is longer than 512 bytes, or empty.";
+    LimitKvValue = "limit.kv-value", "A value of a script's state is longer than 64 KiB.";
+    LimitKvTotal = "limit.kv-total", "The script would hold more state than it may, in all its chats together. Raise `kv` (bytes) or `kv_keys` (keys) under `[script.NAME]` in mynah.toml, or remove some: `GET /api/v1/scripts/NAME/kv` lists it.";
     LimitQueue = "limit.queue", "So many events wait in this chat that no more are taken for now.";
     ScriptTrap = "script.trap", "The script ended with a fault: a panic, or an instruction that has no result. The text holds what it said.";
     ScriptExit = "script.exit", "The script called exit. Scripts return; only the host ends.";
@@ -77,6 +80,7 @@ codes! {
     ImportRefused = "import.refused", "The component imports something that scripts never have (files, sockets, HTTP). Use what stands in its place: kv, fetch, settings.";
     ImportNotGranted = "import.not-granted", "The component imports an interface that its grants do not allow. Add it to `imports` under `[script.NAME]` in mynah.toml.";
     ImportUnknown = "import.unknown", "The component imports something that this host does not know.";
+    ScriptUnknown = "script.unknown", "The host has no script of this name, and keeps no state of one; `GET /api/v1/scripts` lists them.";
     ScriptNameInvalid = "script.name", "The file's name cannot be a script's name: 1 to 64 lower case letters, digits or `-`, then `.wasm`; two names that differ in case only are one too many.";
     DescribeFailed = "describe.failed", "The component failed while it was asked what it is: in a start function, or in `describe`.";
     SettingsInvalid = "settings.invalid", "The settings of a script cannot be used; the text says which and why.";

@@ -26,8 +26,10 @@ use crate::audit::{Asked, outcome_of};
 use crate::avatars::{Avatar, AvatarError, Avatars};
 use crate::budget::Budgets;
 use crate::gate::{self, ActingAccount, Occasion, Verdict};
+use crate::grants::KvQuota;
 use crate::handling::Handling;
 use crate::host_error::HostError;
+use crate::housekeeping::Housekeeping;
 use crate::intake::Intake;
 use crate::lifecycle::{Lifecycle, Maker, NewAccount, Started};
 use crate::limits;
@@ -70,6 +72,7 @@ struct Running {
     workers: Workers,
     timers: JoinHandle<()>,
     media: JoinHandle<()>,
+    housekeeping: JoinHandle<()>,
     _watch: Option<Watch>,
 }
 
@@ -161,7 +164,7 @@ impl Host {
             store: store.clone(),
             rules,
             accounts: accounts.clone(),
-            uncommitted: Arc::new(Uncommitted::default()),
+            uncommitted: Arc::new(Uncommitted::new(store.read(|reader| reader.kv_totals())?)),
             outbox: outbox.clone(),
             timers: timers.clone(),
             pauses,
@@ -176,7 +179,15 @@ impl Host {
         let workers = Workers::start(&handling, &scheduler, &store)?;
         let timers = tasks.spawn(timers.run(accounts.clone(), intake.clone(), waiting.clone()));
         let keeping = tasks.spawn(media.clone().keep_house(waiting.clone()));
-        let running = Mutex::new(Some(Running { workers, timers, media: keeping, _watch: watch }));
+        let housekeeping = Housekeeping {
+            store: store.clone(),
+            handling: handling.clone(),
+            waiting: waiting.clone(),
+            journal: config.journal,
+        };
+        let housekeeping = tasks.spawn(housekeeping.run());
+        let running = Running { workers, timers, media: keeping, housekeeping, _watch: watch };
+        let running = Mutex::new(Some(running));
         let inner = Inner {
             accounts,
             store,
@@ -441,6 +452,10 @@ impl Host {
         self.inner.resent.send_modify(|count| *count += 1);
     }
 
+    pub(crate) fn handling(&self) -> &Arc<Handling> {
+        &self.inner.handling
+    }
+
     pub(crate) fn store(&self) -> &Store {
         &self.inner.store
     }
@@ -468,6 +483,11 @@ impl Host {
     /// Every script that was found, live or not.
     pub fn scripts(&self) -> Vec<ScriptStatus> {
         self.inner.catalog.status()
+    }
+
+    /// How much state a script may hold.
+    pub(crate) fn kv_quota(&self, script: &ScriptName) -> KvQuota {
+        self.inner.catalog.kv_quota(script)
     }
 
     /// What an account did since it was reset, in the order it was done.
@@ -578,6 +598,7 @@ impl Host {
         if let Some(running) = &running {
             running.timers.abort();
             running.media.abort();
+            running.housekeeping.abort();
         }
         let connected = |account: &Account| account.state() == AccountState::Running;
         if tokio::time::timeout(limits::SHUTDOWN_DRAIN, self.quiet(connected)).await.is_err() {

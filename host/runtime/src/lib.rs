@@ -17,7 +17,9 @@
 //! - [`audit`]: what is noted down of what was asked for
 //! - [`gate`], [`grants`], [`budget`], [`moderation`]: what is done of what is asked for
 //! - [`pause`]: what is noted down and not done for a while
-//! - `state`: what scripts see of their kv while an event is handled
+//! - `state`, `kv_usage`: what scripts see of their kv while an event is handled, and how much they may hold; `kv_entries`,
+//!   `outside`: the same for callers, and how it is changed from outside of any event
+//! - `housekeeping`: what is old goes
 //! - `outbox`, `ended`: delivery, at most once and in order within a chat; what comes of it
 //! - [`deliveries`]: reports on their way to webhooks
 //! - [`idempotency`]: calls of the API that must not be done twice
@@ -47,8 +49,11 @@ mod handling;
 pub mod health;
 pub mod host;
 mod host_error;
+mod housekeeping;
 pub mod idempotency;
 mod intake;
+mod kv_entries;
+mod kv_usage;
 pub mod lifecycle;
 pub mod limits;
 pub mod login_code;
@@ -56,6 +61,7 @@ pub mod media;
 pub mod moderation;
 mod orders;
 mod outbox;
+mod outside;
 pub mod pause;
 pub mod record;
 mod reload;
@@ -82,7 +88,9 @@ pub use deliveries::ResendError;
 pub use fetch::AllowedPlace;
 pub use host::Host;
 pub use host_error::HostError;
+pub use housekeeping::JournalConfig;
 pub use idempotency::IdempotentCalls;
+pub use kv_entries::{KvChange, KvChangeError, KvEntry, KvScope, check_kv};
 pub use lifecycle::{Clients, NewAccount, Started};
 pub use login_code::LoginCode;
 pub use media::{MediaConfig, MediaError, MediaStore};

@@ -7,6 +7,7 @@ use mynah_model::names::AccountName;
 use mynah_networks::network::Network;
 
 use crate::account::ApiKind;
+use crate::housekeeping::JournalConfig;
 use crate::lifecycle::Clients;
 use crate::limits;
 use crate::media::MediaConfig;
@@ -34,6 +35,8 @@ pub struct HostConfig {
     pub media: MediaConfig,
     /// The accounts, in the order that "the first account" means.
     pub accounts: Vec<AccountSetup>,
+    /// How long the journal is kept.
+    pub journal: JournalConfig,
     /// What all accounts have in common.
     pub clients: Clients,
 }
@@ -46,6 +49,7 @@ impl Default for HostConfig {
             scripts: ScriptSources::default(),
             media: MediaConfig::default(),
             accounts: Vec::new(),
+            journal: JournalConfig::default(),
             clients: Clients::default(),
         }
     }

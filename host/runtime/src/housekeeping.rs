@@ -138,6 +138,13 @@ impl Housekeeping {
                 return Ok(false);
             }
             let Some(before) = oldest.map(|oldest| oldest.min(youngest)) else { return Ok(false) };
+            if sweep == Sweep::default() {
+                tracing::info!(
+                    used,
+                    total = self.journal.total_bytes,
+                    "the database is too large: the oldest goes before its time"
+                );
+            }
             if !self.store.prune(&mut sweep, before).await? {
                 return Ok(false);
             }

@@ -279,7 +279,8 @@ impl Handling {
         if let Some(refusal) = &report.refused_lookup {
             tracing::info!(script = %script.name, seq = %event.seq, code = %refusal.code, "look-up refused: {}", refusal.text);
             let number = self.next_act();
-            let asked = Asked { number, at: now, actor: &actor, address, seq: Some(event.seq) };
+            let asked =
+                Asked { number, at: now, actor: &actor, address: Some(address), seq: Some(event.seq) };
             decision.writes.push(asked.lookup(refusal));
         }
         for line in &report.log {

@@ -7,6 +7,7 @@
 //! - `isolation`: how long a ping takes while scripts elsewhere misbehave, the table of `docs/hostile.md`
 //! - `hostile`, `kill`, `loops`, `reload`, `timers`: what holds under attack, SIGKILL, endless answers, new releases, restarts
 //!   (`hostile/` has the hostile components and what the host says to each, the table of `docs/hostile.md`)
+//! - `state`: what scripts keep and may see: quota, expiry, changes from outside, the roster; and how long the journal is kept
 //! - `audit`: who asked for what, and what became of it, in the API and in `mynah journal`
 //! - `operators`: the host's commands in a chat; `alerts`: what operators are told, once
 //! - `why`: events explained; `pause`: what is noted down and not done for a while
@@ -48,6 +49,7 @@ mod operator;
 mod operators;
 mod pause;
 mod reload;
+mod state;
 mod timers;
 mod virtual_day;
 mod webhooks;

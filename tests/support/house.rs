@@ -79,6 +79,12 @@ impl Plan {
         self
     }
 
+    /// A script with these grants.
+    pub(crate) fn granted(mut self, name: &str, bytes: &[u8], setup: ScriptSetup) -> Self {
+        self.config.scripts.setups.insert(name.parse().unwrap(), setup);
+        self.script(name, bytes)
+    }
+
     /// A script that may do everything.
     pub(crate) fn trusted(mut self, name: &str, bytes: &[u8]) -> Self {
         self.config.scripts.setups.insert(name.parse().unwrap(), trusted());

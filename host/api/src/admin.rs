@@ -7,6 +7,7 @@
 //! # Layout
 //! - `health`: is the host alive, is it ready
 //! - `scripts`: what runs, and how well
+//! - `kv`: what they keep
 //! - `accounts`: who is logged in where
 //! - `audit`: who asked for what, and what became of it
 //! - `events`: what happens, as server-sent events
@@ -37,6 +38,7 @@ mod dead_letters;
 mod events;
 mod fields;
 mod health;
+mod kv;
 mod pauses;
 mod query;
 mod scripts;
@@ -56,6 +58,13 @@ pub(crate) use fields::account_unknown;
         health::healthz,
         health::readyz,
         scripts::list,
+        kv::list,
+        kv::clear,
+        kv::get,
+        kv::put,
+        kv::delete,
+        kv::export,
+        kv::import,
         accounts::list,
         accounts::one,
         accounts::start,
@@ -95,6 +104,10 @@ pub(crate) fn router() -> Router<Arc<Api>> {
         .route("/readyz", get(health::readyz))
         .route("/api/v1/openapi.json", get(document))
         .route("/api/v1/scripts", get(scripts::list))
+        .route("/api/v1/scripts/{name}/kv", get(kv::list).delete(kv::clear))
+        .route("/api/v1/scripts/{name}/kv/entry", get(kv::get).put(kv::put).delete(kv::delete))
+        .route("/api/v1/scripts/{name}/kv/export", get(kv::export))
+        .route("/api/v1/scripts/{name}/kv/import", post(kv::import))
         .route("/api/v1/accounts", get(accounts::list))
         .route("/api/v1/accounts/{name}", get(accounts::one))
         .route("/api/v1/accounts/{name}/start", post(accounts::start))

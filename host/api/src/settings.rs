@@ -257,3 +257,12 @@ pub(crate) const AUDIT_PAGE: u32 = 100;
 
 /// The most that may be asked for at once: with 5 KB each at the very most, 2.5 MB.
 pub(crate) const AUDIT_PAGE_MOST: u32 = 500;
+
+/// Entries of a script's state that are listed at once if nobody says how many.
+pub(crate) const KV_PAGE: u32 = 100;
+
+/// Entries that are listed at once at most; an export is put together from so many at a time.
+pub(crate) const KV_PAGE_MOST: u32 = 1_000;
+
+/// Bytes of an import: four times what a script may hold by default, as JSON.
+pub(crate) const KV_IMPORT_BYTES: usize = 16 << 20;

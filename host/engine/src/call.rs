@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mynah_model::action::Action;
 use mynah_model::event::Event;
-use mynah_model::refusal::Code;
+use mynah_model::refusal::{Code, Refusal};
 
 use crate::engine::Engine;
 use crate::fault::Fault;
@@ -12,6 +12,7 @@ use crate::sandbox::{Sandbox, Turn};
 use crate::script::{InstancePolicy, Script};
 use crate::script_log::LogLine;
 use crate::services::CallContext;
+use crate::sight::Sight;
 use crate::trusted::Answer;
 use crate::warm::WarmInstance;
 use crate::{wire_answer, wire_event};
@@ -30,6 +31,8 @@ pub struct CallReport {
     pub log: Vec<LogLine>,
     /// Lines of the log that were cut off or left out because it was full.
     pub log_cut: u32,
+    /// The first look-up in the roster that was refused, whatever came of the call: it found nothing.
+    pub refused_lookup: Option<Refusal>,
 }
 
 impl Engine {
@@ -42,6 +45,7 @@ impl Engine {
             time: event.time,
             settings: script.settings.view_of(event),
             roster: context.roster,
+            sight: Sight::of(script, &event.account),
             services: context.services,
         };
         match script.policy {
@@ -105,8 +109,6 @@ impl Engine {
             let Some(slot) = self.warm_slots().try_take() else { return };
             instance.slot = slot;
         }
-        // What belongs to the event goes now, not when the next one comes.
-        instance.store.data_mut().turn = None;
         script.warm.lock().push(instance);
     }
 }
@@ -119,5 +121,6 @@ fn report(script: &Script, sandbox: &mut Sandbox, answer: wasmtime::Result<Answe
     };
     let (log, log_cut) = std::mem::take(&mut sandbox.log).finish();
     let (cpu, wall) = sandbox.stop_watch();
-    CallReport { result, cpu, wall, log, log_cut }
+    let refused_lookup = sandbox.turn.take().and_then(|turn| turn.sight.into_refused());
+    CallReport { result, cpu, wall, log, log_cut, refused_lookup }
 }

@@ -210,22 +210,22 @@ impl Sandbox {
 
     fn check_sizes(&self, key: &str, value: &str) -> Result<(), KvError> {
         if key.is_empty() {
-            return Err(KvError::Other("a key is not empty".to_owned()));
+            return Err(KvError::Other(format!("{}: a key is not empty", Code::LimitKvKey)));
         }
         let limits = &self.limits;
-        let (what, given, most) = if key.len() > limits.kv_key {
-            ("key", key.len(), limits.kv_key)
+        let (code, what, given, most) = if key.len() > limits.kv_key {
+            (Code::LimitKvKey, "key", key.len(), limits.kv_key)
         } else if value.len() > limits.kv_value {
-            ("value", value.len(), limits.kv_value)
+            (Code::LimitKvValue, "value", value.len(), limits.kv_value)
         } else {
             return Ok(());
         };
-        Err(KvError::TooLarge(format!("the {what} has {given} bytes; it may have {most}")))
+        Err(KvError::TooLarge(format!("{code}: the {what} has {given} bytes; it may have {most}")))
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::collections::BTreeMap;
     use std::sync::Arc;
     use std::time::Duration;
@@ -238,9 +238,10 @@ mod tests {
     use crate::limits::Limits;
     use crate::services::{Deferred, HostServices};
     use crate::settings::SettingsLayers;
+    use crate::sight::Sight;
 
     #[derive(Default)]
-    struct Keys(BTreeMap<String, KvValue>);
+    pub(crate) struct Keys(pub(crate) BTreeMap<String, KvValue>);
 
     impl HostServices for Keys {
         fn kv_get(&mut self, _: KvScope, key: &str) -> Result<Option<KvValue>, ServiceError> {
@@ -295,6 +296,7 @@ mod tests {
             time,
             settings: SettingsLayers::default().view_of(&event),
             roster: Arc::default(),
+            sight: Sight::everything(),
             services: services.unwrap_or_else(|| Box::new(Keys::default())),
         };
         Sandbox::handling(&"kv".parse().unwrap(), &event, &Arc::new(Limits::default()), turn)

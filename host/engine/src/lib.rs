@@ -19,7 +19,7 @@
 //! - `script`, `rules`, `indifference`, `settings`, `settings_schema`, `patterns`, `folding`: what is called when, and what the operator set
 //! - `call`, `warm`, `sandbox`, `stopwatch`, `randomness`, `script_log`, `fault`: one call and its bounds
 //! - `bindings`, `wire_event`, `wire_answer`, `wire_info`: the contract's types, to and from the model's
-//! - `host_calls`, `kv_calls`, `roster_calls`, `wasi`, `services`: what a script can ask for while it runs
+//! - `host_calls`, `kv_calls`, `roster_calls`, `sight`, `wasi`, `services`: what a script can ask for while it runs
 //! - [`conformance`]: what a guest in any language must do to show that its bindings are whole
 
 mod admission;
@@ -48,6 +48,7 @@ mod script_log;
 mod services;
 mod settings;
 mod settings_schema;
+mod sight;
 mod slots;
 mod stopwatch;
 mod ticker;

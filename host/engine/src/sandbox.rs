@@ -16,6 +16,7 @@ use crate::randomness::Randomness;
 use crate::script_log::ScriptLog;
 use crate::services::HostServices;
 use crate::settings::SettingsView;
+use crate::sight::Sight;
 use crate::stopwatch::Stopwatch;
 
 /// The event that is handled, and what the host gives for it. Absent while a script describes itself.
@@ -23,6 +24,7 @@ pub(crate) struct Turn {
     pub(crate) time: UnixMs,
     pub(crate) settings: Arc<SettingsView>,
     pub(crate) roster: Arc<Roster>,
+    pub(crate) sight: Sight,
     pub(crate) services: Box<dyn HostServices>,
 }
 

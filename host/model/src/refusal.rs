@@ -34,6 +34,7 @@ codes! {
     GrantChat = "grant.chat", "The script asked to act in a chat that its grants do not cover. Add the chat to `chats` under `[script.NAME]` in mynah.toml if you want it.";
     GrantFetch = "grant.fetch", "The script asked to fetch from a place that its grants do not cover, or a redirect led there. Add the place, as `scheme://host`, to `fetch` under `[script.NAME]` in mynah.toml if you want it.";
     GrantSecret = "grant.secret", "The script named a secret that it was not given, or not for the place that it fetches from. `secrets` under `[script.NAME]` in mynah.toml says which secret goes to which hosts.";
+    GrantRoster = "grant.roster", "The script looked for people or a group in a chat that its grants do not cover, and found nothing there. Add the chat to `chats` under `[script.NAME]` in mynah.toml if it may look.";
     BudgetExhausted = "budget.exhausted", "The actor did this as often as its budget allows for now. The budget refills with time; raise `budget` under `[script.NAME]` in mynah.toml if it is too small.";
     BudgetCpu = "budget.cpu", "The script used its share of CPU time (5 % of one core over 10 s) and is skipped until it has some again.";
     LoopDepth = "loop.depth", "The action would be a reply to a reply to a reply to our own message. Chains of more than 3 are cut so that bots do not talk to each other for ever.";
@@ -66,6 +67,9 @@ codes! {
     LimitHostCalls = "limit.host-calls", "The script handed the host more data in one event than it may.";
     LimitTimers = "limit.timers", "The script has as many timers as it may have, in the chat or in all chats together. It can cancel some, or use one of the same tag again.";
     LimitFetches = "limit.fetches", "So many fetches of the script wait or are under way that no more are taken. It is told when one is over.";
+    LimitKvKey = "limit.kv-key", "A key of a script's state is longer than 512 bytes, or empty.";
+    LimitKvValue = "limit.kv-value", "A value of a script's state is longer than 64 KiB.";
+    LimitKvTotal = "limit.kv-total", "The script would hold more state than it may, in all its chats together. Raise `kv` (bytes) or `kv_keys` (keys) under `[script.NAME]` in mynah.toml, or remove some: `GET /api/v1/scripts/NAME/kv` lists it.";
     LimitQueue = "limit.queue", "So many events wait in this chat that no more are taken for now.";
     ScriptTrap = "script.trap", "The script ended with a fault: a panic, or an instruction that has no result. The text holds what it said.";
     ScriptExit = "script.exit", "The script called exit. Scripts return; only the host ends.";
@@ -83,6 +87,7 @@ codes! {
     ImportRefused = "import.refused", "The component imports something that scripts never have (files, sockets, HTTP). Use what stands in its place: kv, fetch, settings.";
     ImportNotGranted = "import.not-granted", "The component imports an interface that its grants do not allow. Add it to `imports` under `[script.NAME]` in mynah.toml.";
     ImportUnknown = "import.unknown", "The component imports something that this host does not know.";
+    ScriptUnknown = "script.unknown", "The host has no script of this name, and keeps no state of one; `GET /api/v1/scripts` lists them.";
     ScriptNameInvalid = "script.name", "The file's name cannot be a script's name: 1 to 64 lower case letters, digits or `-`, then `.wasm`; two names that differ in case only are one too many.";
     DescribeFailed = "describe.failed", "The component failed while it was asked what it is: in a start function, or in `describe`.";
     SettingsInvalid = "settings.invalid", "The settings of a script cannot be used; the text says which and why.";

@@ -7,6 +7,7 @@
 mod account;
 mod cidr;
 mod fetch;
+mod journal;
 mod key;
 mod listen;
 mod media;
@@ -25,7 +26,7 @@ use std::time::Duration;
 
 use mynah_api::{ApiSettings, TimeUnit};
 use mynah_model::names::ScriptName;
-use mynah_runtime::{MediaConfig, ScriptSetup};
+use mynah_runtime::{JournalConfig, MediaConfig, ScriptSetup};
 use mynah_store::Durability;
 use toml::de::DeTable;
 
@@ -83,6 +84,8 @@ pub struct Config {
     pub max_action_age: Duration,
     /// The HTTP API: `[api]`, and `hosts`.
     pub api: ApiSettings,
+    /// How long the journal is kept: `[journal]`.
+    pub journal: JournalConfig,
     /// Pictures and files: `[media]`, kept in `media` in the data folder.
     pub media: MediaConfig,
     /// The accounts, in the order of the file.
@@ -143,6 +146,7 @@ impl Config {
             durability: Durability::Process,
             max_action_age: mynah_runtime::limits::MAX_ACTION_AGE,
             api: ApiSettings::default(),
+            journal: JournalConfig::default(),
             media: MediaConfig::default(),
             accounts: "sim".parse().map(AccountConfig::named).into_iter().collect(),
             made_webhook_secret: None,
@@ -212,6 +216,7 @@ impl Config {
                 .read("max_action_age", |value| read_span(&value, "a length of time, such as \"5min\""))?
                 .unwrap_or(default.max_action_age),
             api,
+            journal: top.read("journal", |value| journal::read(&value))?.unwrap_or_default(),
             media: top.read("media", |value| media::read(&value, folder))?.unwrap_or_default(),
             accounts,
             made_webhook_secret,

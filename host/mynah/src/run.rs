@@ -127,6 +127,7 @@ impl Running {
                 embedded: rules::embedded(),
                 setups: config.scripts,
             },
+            journal: config.journal,
             media: MediaConfig { dir: Some(config.data_dir.join(MEDIA)), ..config.media },
             accounts,
             operators,

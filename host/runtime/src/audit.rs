@@ -16,6 +16,9 @@ use crate::limits;
 /// The word under which a script's fault is listed among the actions.
 pub const FAULT: &str = "fault";
 
+/// The word for what a script looked for and may not see.
+pub const LOOKUP: &str = "look-up";
+
 /// Who asked for something, when, and on which occasion.
 pub(crate) struct Asked<'a> {
     pub(crate) number: ActNumber,
@@ -83,6 +86,14 @@ impl Asked<'_> {
     /// An action that got no further than the door it came in by.
     pub(crate) fn refusal(&self, action: &Action, refusal: &Refusal) -> Option<Write> {
         self.verdict(action, &Verdict::Refused(refusal.clone()))
+    }
+
+    /// The first look-up of a call that was refused. It found nothing, and the call went on.
+    pub(crate) fn lookup(&self, refusal: &Refusal) -> Write {
+        Write::Audit(AuditEntry {
+            code: Some(refusal.code.as_str().to_owned()),
+            ..self.entry(LOOKUP, Outcome::Refused, refusal.text.clone())
+        })
     }
 
     /// A call of a script that failed.

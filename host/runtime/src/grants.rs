@@ -78,6 +78,21 @@ impl From<Rate> for String {
     }
 }
 
+/// How much state a script may hold, in all its chats together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KvQuota {
+    /// UTF-8 bytes of keys and values.
+    pub bytes: u64,
+    /// Number of keys.
+    pub keys: u64,
+}
+
+impl Default for KvQuota {
+    fn default() -> Self {
+        Self { bytes: limits::KV_BYTES, keys: limits::KV_KEYS }
+    }
+}
+
 /// What a script may do.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Grants {
@@ -91,6 +106,8 @@ pub struct Grants {
     pub chats: Vec<AddressPattern>,
     /// How often it may do what, by the action's name. `message` counts `reply`, `send` and `send-media` together.
     pub budget: BTreeMap<String, Rate>,
+    /// How much state it may hold.
+    pub kv: KvQuota,
     /// Whether it may moderate admins, where the account is the owner.
     pub may_target_admins: bool,
     /// From where it may fetch, and what the host adds.
@@ -106,6 +123,7 @@ impl Grants {
             allow: ["reply", "stop"].into_iter().map(str::to_owned).collect(),
             chats: Vec::new(),
             budget: BTreeMap::new(),
+            kv: KvQuota::default(),
             may_target_admins: false,
             fetch: FetchGrants::default(),
         }

@@ -10,11 +10,11 @@ use mynah_engine::{CallContext, CallReport, Engine};
 use mynah_model::action::{Act, Action, ActionBody, Actor, Outcome, Target};
 use mynah_model::address::Address;
 use mynah_model::event::Event;
-use mynah_model::names::{ActNumber, Seq};
+use mynah_model::names::{ActNumber, ScriptName, Seq};
 use mynah_model::refusal::{Code, Refusal};
 use mynah_networks::network::Receipt;
 use mynah_store::{Batch, DeadLetter, Store, StoreError, Write};
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::{Mutex, MutexGuard, RwLockReadGuard};
 
 use crate::account::Account;
 use crate::accounts::Accounts;
@@ -23,6 +23,7 @@ use crate::audit::{Asked, outcome_of};
 use crate::budget::Budgets;
 use crate::ended::Ended;
 use crate::gate::{self, ActingAccount, Occasion, Verdict};
+use crate::kv_usage::Extent;
 use crate::limits;
 use crate::operators;
 use crate::outbox::Outbox;
@@ -78,6 +79,8 @@ struct Decision<'a> {
     acts: Vec<Act>,
     told: Vec<(Act, Ended)>,
     calls: Vec<CallRecord>,
+    /// How much more state each script holds.
+    grown: Vec<(ScriptName, Extent)>,
     pace: Option<Pace>,
     /// Once a timer is changed.
     timers: Option<HeldTimers<'a>>,
@@ -100,12 +103,13 @@ impl Handling {
             // The last run holds the order of shared state from the beginning, so that it cannot be disturbed.
             let early = (runs == limits::SHARED_RETRIES).then(|| self.uncommitted.shared_order.lock());
             let turns = early.is_none().then_some(&worker.turns);
+            let epoch = self.uncommitted.epoch();
             let called = self.call_all(&rules, event, &account, &worker.reader, turns);
             if called.iter().any(Called::is_deferred) {
                 self.discard(&called);
                 return Pace::Deferred;
             }
-            match self.validate(&called, &worker.reader, early) {
+            match self.validate(&called, &worker.reader, early, epoch) {
                 Ok(order) => break (called, order),
                 Err(Conflict) => {
                     runs += 1;
@@ -139,7 +143,8 @@ impl Handling {
         let mut spent = Duration::ZERO;
         for live in rules.route(event) {
             let (uncommitted, script) = (self.uncommitted.clone(), live.script.name.clone());
-            let view = StateView::new(uncommitted, reader.clone(), script, &address, turns.cloned());
+            let view =
+                StateView::new(uncommitted, reader.clone(), script, &address, live.grants.kv, turns.cloned());
             let state = view.call();
             let report = if spent > limits::CHAIN_DEADLINE {
                 let most = limits::CHAIN_DEADLINE.as_millis();
@@ -173,18 +178,24 @@ impl Handling {
         called
     }
 
-    /// Whether what the calls read of shared state still holds; if they touched any, with its order held from here on.
+    /// Whether what the calls read of state still holds. From here on it does: others that touch shared state wait, if these do,
+    /// and so do changes from outside.
     fn validate<'a>(
         &'a self,
         called: &[Called],
         reader: &SharedReader,
         early: Option<MutexGuard<'a, ()>>,
-    ) -> Result<Option<MutexGuard<'a, ()>>, Conflict> {
-        if early.is_some() || !called.iter().any(|called| called.state.lock().touches_shared()) {
-            return Ok(early);
+        epoch: u64,
+    ) -> Result<Order<'a>, Conflict> {
+        let shared = early.is_none() && called.iter().any(|called| called.state.lock().touches_shared());
+        let order = if shared { Some(self.uncommitted.shared_order.lock()) } else { early };
+        let staging = self.uncommitted.staging.read();
+        if self.uncommitted.epoch() != epoch
+            && called.iter().any(|called| called.state.lock().touches_state())
+        {
+            return Err(Conflict);
         }
-        let order = self.uncommitted.shared_order.lock();
-        for called in called {
+        for called in called.iter().filter(|_| shared) {
             match self.uncommitted.still_holds(&called.live.script.name, &called.state.lock(), reader) {
                 Ok(true) => {}
                 Ok(false) => return Err(Conflict),
@@ -194,7 +205,7 @@ impl Handling {
                 }
             }
         }
-        Ok(Some(order))
+        Ok(Order { _shared: order, _staging: staging })
     }
 
     fn decide(
@@ -202,7 +213,7 @@ impl Handling {
         event: &Arc<Event>,
         account: &Arc<Account>,
         called: Vec<Called>,
-        order: Option<MutexGuard<'_, ()>>,
+        order: Order<'_>,
     ) -> Pace {
         let now = self.waiting.now();
         let address = event.address();
@@ -227,7 +238,7 @@ impl Handling {
         }
         let (uncommitted, outbox, records) =
             (self.uncommitted.clone(), self.outbox.clone(), self.records.clone());
-        let (acts, told, seq) = (decision.acts, decision.told, event.seq);
+        let (acts, told, seq, grown) = (decision.acts, decision.told, event.seq, decision.grown);
         let store = self.store.clone();
         self.store.write(Batch::from(decision.writes), move |result| {
             uncommitted.settle(&keys, ticket);
@@ -238,6 +249,7 @@ impl Handling {
                     outbox.deliver(acts);
                 }
                 Err(error) => {
+                    grown.iter().for_each(|(script, growth)| uncommitted.usage.add(script, -*growth));
                     outbox.forget(&acts);
                     set_aside(&store, seq, now, &error);
                 }
@@ -275,6 +287,13 @@ impl Handling {
             }
         };
         record.cpu_us = u64::try_from(report.cpu.as_micros()).unwrap_or(u64::MAX);
+        if let Some(refusal) = &report.refused_lookup {
+            tracing::info!(script = %script.name, seq = %event.seq, code = %refusal.code, "look-up refused: {}", refusal.text);
+            let number = self.next_act();
+            let asked =
+                Asked { number, at: now, actor: &actor, address: Some(address), seq: Some(event.seq) };
+            decision.writes.push(asked.lookup(refusal));
+        }
         for line in &report.log {
             tracing::info!(target: "mynah::script", script = %script.name, seq = %event.seq, level = ?line.level, "{}", line.text);
         }
@@ -305,6 +324,7 @@ impl Handling {
             }
         };
         let written = std::mem::take(&mut *state.lock());
+        decision.grown.push((script.name.clone(), written.growth()));
         decision.writes.extend(self.uncommitted.stage(&script.name, address, written, ticket));
         for action in actions {
             let name = action.body.name();
@@ -472,8 +492,14 @@ pub(crate) fn set_aside(store: &Store, seq: Seq, now: i64, error: &StoreError) {
     });
 }
 
-/// What a call read of shared state was changed by another event: the event is run again.
+/// What a call read of state was changed by another event, or from outside: the event is run again.
 struct Conflict;
+
+/// Held from when reads are validated until what comes of them is queued for the store.
+struct Order<'a> {
+    _shared: Option<MutexGuard<'a, ()>>,
+    _staging: RwLockReadGuard<'a, ()>,
+}
 
 fn handled(event: &Event, at: i64, calls: String) -> Write {
     Write::Handled { seq: event.seq, at, calls }

@@ -28,8 +28,10 @@ use crate::avatars::{Avatar, AvatarError, Avatars};
 use crate::budget::Budgets;
 use crate::fetches::Fetches;
 use crate::gate::{self, ActingAccount, Occasion, Verdict};
+use crate::grants::KvQuota;
 use crate::handling::Handling;
 use crate::host_error::HostError;
+use crate::housekeeping::Housekeeping;
 use crate::intake::Intake;
 use crate::lifecycle::{Lifecycle, Maker, NewAccount, Started};
 use crate::limits;
@@ -73,6 +75,7 @@ struct Running {
     timers: JoinHandle<()>,
     media: JoinHandle<()>,
     alerts: JoinHandle<()>,
+    housekeeping: JoinHandle<()>,
     _watch: Option<Watch>,
 }
 
@@ -171,7 +174,7 @@ impl Host {
             rules: rules.clone(),
             catalog: catalog.clone(),
             accounts: accounts.clone(),
-            uncommitted: Arc::new(Uncommitted::default()),
+            uncommitted: Arc::new(Uncommitted::new(store.read(|reader| reader.kv_totals())?)),
             outbox: outbox.clone(),
             timers: timers.clone(),
             pauses,
@@ -190,7 +193,15 @@ impl Host {
         let timers =
             tasks.spawn(timers.run(accounts.clone(), intake.clone(), waiting.clone(), Box::new(calls)));
         let keeping = tasks.spawn(media.clone().keep_house(waiting.clone()));
-        let running = Mutex::new(Some(Running { workers, timers, media: keeping, alerts, _watch: watch }));
+        let housekeeping = Housekeeping {
+            store: store.clone(),
+            handling: handling.clone(),
+            waiting: waiting.clone(),
+            journal: config.journal,
+        };
+        let housekeeping = tasks.spawn(housekeeping.run());
+        let running = Running { workers, timers, media: keeping, alerts, housekeeping, _watch: watch };
+        let running = Mutex::new(Some(running));
         let inner = Inner {
             accounts,
             store,
@@ -460,6 +471,10 @@ impl Host {
         self.inner.resent.send_modify(|count| *count += 1);
     }
 
+    pub(crate) fn handling(&self) -> &Arc<Handling> {
+        &self.inner.handling
+    }
+
     pub(crate) fn store(&self) -> &Store {
         &self.inner.store
     }
@@ -487,6 +502,11 @@ impl Host {
     /// Every script that was found, live or not.
     pub fn scripts(&self) -> Vec<ScriptStatus> {
         self.inner.catalog.status()
+    }
+
+    /// How much state a script may hold.
+    pub(crate) fn kv_quota(&self, script: &ScriptName) -> KvQuota {
+        self.inner.catalog.kv_quota(script)
     }
 
     /// What an account did since it was reset, in the order it was done.
@@ -600,6 +620,7 @@ impl Host {
             running.timers.abort();
             running.media.abort();
             running.alerts.abort();
+            running.housekeeping.abort();
         }
         let connected = |account: &Account| account.state() == AccountState::Running;
         if tokio::time::timeout(limits::SHUTDOWN_DRAIN, self.quiet(connected)).await.is_err() {

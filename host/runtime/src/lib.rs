@@ -19,7 +19,9 @@
 //! - [`alerts`]: what operators should hear of at once
 //! - [`operators`]: commands of the host in a chat
 //! - [`pause`]: what is noted down and not done for a while
-//! - `state`: what scripts see of their kv while an event is handled
+//! - `state`, `kv_usage`: what scripts see of their kv while an event is handled, and how much they may hold; `kv_entries`,
+//!   `outside`: the same for callers, and how it is changed from outside of any event
+//! - `housekeeping`: what is old goes
 //! - `outbox`, `ended`: delivery, at most once and in order within a chat; what comes of it
 //! - [`deliveries`]: reports on their way to webhooks
 //! - [`idempotency`]: calls of the API that must not be done twice
@@ -52,8 +54,11 @@ mod handling;
 pub mod health;
 pub mod host;
 mod host_error;
+mod housekeeping;
 pub mod idempotency;
 mod intake;
+mod kv_entries;
+mod kv_usage;
 pub mod lifecycle;
 pub mod limits;
 pub mod login_code;
@@ -62,6 +67,7 @@ pub mod moderation;
 pub mod operators;
 mod orders;
 mod outbox;
+mod outside;
 pub mod pause;
 pub mod record;
 mod reload;
@@ -88,7 +94,9 @@ pub use deliveries::ResendError;
 pub use fetch::{AllowedPlace, FetchGrants, FetchSecret, GrantedOrigin, Origin, SecretUse};
 pub use host::Host;
 pub use host_error::HostError;
+pub use housekeeping::JournalConfig;
 pub use idempotency::IdempotentCalls;
+pub use kv_entries::{KvChange, KvChangeError, KvEntry, KvScope, check_kv};
 pub use lifecycle::{Clients, NewAccount, Started};
 pub use login_code::LoginCode;
 pub use media::{MediaConfig, MediaError, MediaStore};

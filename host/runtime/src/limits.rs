@@ -294,3 +294,42 @@ pub const ALERTS: usize = 256;
 
 /// Bytes that should be free where the journal lies: a day of a lively host, and the write-ahead log.
 pub const DISK_LEAST_FREE: u64 = 512 << 20;
+/// Bytes of state that a script may hold in all its chats; `kv` changes it. Counters of 50,000 members fit.
+pub const KV_BYTES: u64 = 4 << 20;
+
+/// Keys that a script may hold in all its chats; `kv_keys` changes it. At 40 bytes each they are [`KV_BYTES`].
+pub const KV_KEYS: u64 = 100_000;
+
+/// Bytes that `kv` may be raised to: an export is put together in memory.
+pub const KV_BYTES_MOST: u64 = 256 << 20;
+
+/// Keys that `kv_keys` may be raised to.
+pub const KV_KEYS_MOST: u64 = 10_000_000;
+
+/// Keys that callers may change at once. Events wait while that is decided: some 50 ms for these.
+pub const KV_CHANGED_AT_ONCE: usize = 10_000;
+
+/// Milliseconds for which a value is still there after it expired, at least: an event that comes late finds it by its own
+/// time. Nothing is done on events that are twice as old as [`MAX_ACTION_AGE`].
+pub const KV_GRACE_MS: i64 = 600_000;
+
+/// Values that have expired and are removed in one step. No event is decided meanwhile: a millisecond for these.
+pub const KV_PRUNED_AT_ONCE: u32 = 200;
+
+/// How often the host looks for what is old, milliseconds.
+pub const HOUSEKEEPING_MS: i64 = 60_000;
+
+/// How soon it goes on if there was more than one round may do, milliseconds.
+pub const HOUSEKEEPING_AGAIN_MS: i64 = 1_000;
+
+/// Steps of one kind in one round.
+pub const HOUSEKEEPING_STEPS: usize = 40;
+
+/// Milliseconds for which the journal is kept: a month, in which people ask why something was done.
+pub const JOURNAL_KEEP_MS: i64 = 30 * 24 * 3_600_000;
+
+/// Bytes of the database above which the oldest of the journal goes before its time: a million events.
+pub const JOURNAL_TOTAL_BYTES: u64 = 1 << 30;
+
+/// Milliseconds for which the journal is kept however large the database is: what answers `why` for what was just seen.
+pub const JOURNAL_LEAST_MS: i64 = 3_600_000;

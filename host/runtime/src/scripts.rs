@@ -17,7 +17,7 @@ use mynah_store::{Batch, Store, Write};
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 
-use crate::grants::{Grants, Mode};
+use crate::grants::{Grants, KvQuota, Mode};
 use crate::health::Health;
 use crate::rules::{LiveScript, Rules};
 use crate::status::ScriptStatus;
@@ -306,6 +306,15 @@ impl Catalog {
             }
         });
         now
+    }
+
+    /// How much state a script may hold: as it is granted, live or not; or what any script may.
+    pub(crate) fn kv_quota(&self, name: &ScriptName) -> KvQuota {
+        let live = self.entries.lock().get(name.as_str()).and_then(|entry| entry.live.clone());
+        match live {
+            Some(live) => live.grants.kv,
+            None => self.sources.setups.get(name).map_or_else(KvQuota::default, |setup| setup.grants.kv),
+        }
     }
 
     /// Every script as the API shows it.

@@ -9,6 +9,7 @@ use mynah_networks::network::Network;
 
 use crate::account::ApiKind;
 use crate::alerts::DiskWatch;
+use crate::housekeeping::JournalConfig;
 use crate::lifecycle::Clients;
 use crate::limits;
 use crate::media::MediaConfig;
@@ -40,6 +41,8 @@ pub struct HostConfig {
     pub operators: BTreeMap<AccountName, BTreeSet<String>>,
     /// The disk whose room is watched.
     pub disk: Option<DiskWatch>,
+    /// How long the journal is kept.
+    pub journal: JournalConfig,
     /// What all accounts have in common.
     pub clients: Clients,
 }
@@ -54,6 +57,7 @@ impl Default for HostConfig {
             accounts: Vec::new(),
             operators: BTreeMap::new(),
             disk: None,
+            journal: JournalConfig::default(),
             clients: Clients::default(),
         }
     }

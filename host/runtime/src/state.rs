@@ -5,36 +5,46 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::ops::Bound;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use mynah_engine::{Deferred, HostServices, KvRefusal, KvScope, KvValue, ServiceError};
 use mynah_model::address::Address;
 use mynah_model::clock::UnixMs;
 use mynah_model::names::ScriptName;
-use mynah_store::{KvRow, Reader, SHARED_SCOPE, Write};
-use parking_lot::Mutex;
+use mynah_store::{KvRow, KvTotals, Reader, SHARED_SCOPE, Write};
+use parking_lot::{Mutex, RwLock};
 
+use crate::grants::KvQuota;
+use crate::kv_usage::{Extent, KvUsage, Room};
 use crate::limits;
 use crate::scheduler::Scheduler;
 
 /// The time for reading rows whether they have expired or not: the engine decides that, by the event's time.
-const EVER: UnixMs = UnixMs::MIN;
+pub(crate) const EVER: UnixMs = UnixMs::MIN;
 
 /// A script's keys in one scope.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Namespace {
-    script: ScriptName,
-    scope: Arc<str>,
+pub(crate) struct Namespace {
+    pub(crate) script: ScriptName,
+    pub(crate) scope: Arc<str>,
 }
 
-type Pending = HashMap<Namespace, BTreeMap<String, (Option<KvValue>, u64)>>;
+pub(crate) type Pending = HashMap<Namespace, BTreeMap<String, (Option<KvValue>, u64)>>;
 
 /// What is decided and not yet committed, of all scripts. A chat's next event sees it.
 #[derive(Default)]
 pub(crate) struct Uncommitted {
-    pending: Mutex<Pending>,
+    pub(crate) pending: Mutex<Pending>,
     /// Held while shared state is validated, staged and queued for the store, so that these happen in one order.
     pub(crate) shared_order: Mutex<()>,
+    /// Held by each decision while what it writes is staged and queued for the store; alone, by changes from outside of any
+    /// event. Taken after `shared_order`.
+    pub(crate) staging: RwLock<()>,
+    /// How many changes from outside there were.
+    pub(crate) epoch: AtomicU64,
+    /// How much the scripts hold.
+    pub(crate) usage: Arc<KvUsage>,
 }
 
 /// The store as one worker reads it.
@@ -52,6 +62,14 @@ pub(crate) struct Turns {
 pub(crate) struct CallState {
     writes: BTreeMap<(KvScope, String), Option<KvValue>>,
     shared_reads: Vec<SharedRead>,
+    /// Whether it looked at any state.
+    has_read: bool,
+    /// What was read last, and its extent: most of what is written was read right before.
+    last_read: Option<((KvScope, String), Extent)>,
+    /// How much more the script holds when this is staged.
+    growth: Extent,
+    /// The room for that.
+    room: Option<Room>,
     /// The key of the call's digests: nobody can look for two values that have the same.
     digests: RandomState,
 }
@@ -66,6 +84,16 @@ enum SharedRead {
 impl CallState {
     pub(crate) fn touches_shared(&self) -> bool {
         !self.shared_reads.is_empty() || self.writes.keys().any(|(scope, _)| *scope == KvScope::Shared)
+    }
+
+    /// How much more the script holds when this is staged.
+    pub(crate) fn growth(&self) -> Extent {
+        self.growth
+    }
+
+    /// Whether anything that happens to the script's state may make a difference to it.
+    pub(crate) fn touches_state(&self) -> bool {
+        self.has_read || !self.writes.is_empty()
     }
 
     fn digest_of_value(&self, value: Option<&KvValue>) -> u64 {
@@ -87,6 +115,7 @@ pub(crate) struct StateView {
     reader: SharedReader,
     script: ScriptName,
     chat: Arc<str>,
+    quota: KvQuota,
     call: Arc<Mutex<CallState>>,
     turns: Option<Turns>,
 }
@@ -98,10 +127,11 @@ impl StateView {
         reader: SharedReader,
         script: ScriptName,
         address: &Address,
+        quota: KvQuota,
         turns: Option<Turns>,
     ) -> Self {
         let chat = address.to_string().into();
-        Self { uncommitted, reader, script, chat, call: Arc::default(), turns }
+        Self { uncommitted, reader, script, chat, quota, call: Arc::default(), turns }
     }
 
     /// What the call does is seen through this, also after the view is gone.
@@ -116,11 +146,9 @@ impl StateView {
         };
         Namespace { script: self.script.clone(), scope }
     }
-}
 
-impl HostServices for StateView {
-    fn kv_get(&mut self, scope: KvScope, key: &str) -> Result<Option<KvValue>, ServiceError> {
-        let mut call = self.call.lock();
+    fn read(&self, call: &mut CallState, scope: KvScope, key: &str) -> Result<Option<KvValue>, ServiceError> {
+        call.has_read = true;
         let place = (scope, key.to_owned());
         if let Some(written) = call.writes.get(&place) {
             return Ok(written.clone());
@@ -128,13 +156,34 @@ impl HostServices for StateView {
         let value = self.uncommitted.get(&self.namespace(scope), key, &self.reader)?;
         if scope == KvScope::Shared {
             let digest = call.digest_of_value(value.as_ref());
-            call.shared_reads.push(SharedRead::Key { key: place.1, digest });
+            call.shared_reads.push(SharedRead::Key { key: place.1.clone(), digest });
         }
+        call.last_read = Some((place, Extent::of(key, value.as_ref())));
         Ok(value)
+    }
+}
+
+impl HostServices for StateView {
+    fn kv_get(&mut self, scope: KvScope, key: &str) -> Result<Option<KvValue>, ServiceError> {
+        let mut call = self.call.lock();
+        self.read(&mut call, scope, key)
     }
 
     fn kv_put(&mut self, scope: KvScope, key: &str, value: Option<KvValue>) -> Result<(), KvRefusal> {
-        self.call.lock().writes.insert((scope, key.to_owned()), value);
+        let mut call = self.call.lock();
+        // What is overwritten is read as well, for its size; of shared state, so that it still holds when this is decided.
+        let place = (scope, key.to_owned());
+        let before = match &call.last_read {
+            Some((read, extent)) if *read == place => *extent,
+            _ => Extent::of(key, self.read(&mut call, scope, key)?.as_ref()),
+        };
+        let step = Extent::of(key, value.as_ref()) - before;
+        let growth = call.growth + step;
+        let usage = &self.uncommitted.usage;
+        usage.reserve(&self.script, &mut call.room, growth, step, self.quota).map_err(KvRefusal::Quota)?;
+        call.growth = growth;
+        call.last_read = None;
+        call.writes.insert(place, value);
         Ok(())
     }
 
@@ -146,6 +195,7 @@ impl HostServices for StateView {
         limit: u32,
     ) -> Result<Vec<(String, KvValue)>, ServiceError> {
         let mut call = self.call.lock();
+        call.has_read = true;
         let found = self.uncommitted.list(
             &self.namespace(scope),
             prefix,
@@ -172,6 +222,16 @@ impl HostServices for StateView {
 }
 
 impl Uncommitted {
+    /// Over a store in which the scripts hold so much.
+    pub(crate) fn new(totals: Vec<(ScriptName, KvTotals)>) -> Self {
+        Self { usage: Arc::new(KvUsage::new(totals)), ..Self::default() }
+    }
+
+    /// How many changes from outside there were. One more than before a call: it must be made again if it touches state.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::SeqCst)
+    }
+
     fn get(
         &self,
         namespace: &Namespace,
@@ -275,6 +335,7 @@ impl Uncommitted {
         if call.writes.is_empty() {
             return Vec::new();
         }
+        self.usage.add(script, call.growth);
         let chat: Arc<str> = address.to_string().into();
         let mut pending = self.pending.lock();
         let mut writes = Vec::with_capacity(call.writes.len());
@@ -310,7 +371,7 @@ impl Uncommitted {
     }
 }
 
-fn of_row(row: KvRow) -> KvValue {
+pub(crate) fn of_row(row: KvRow) -> KvValue {
     KvValue { value: row.value, expires_at: row.expires_at }
 }
 
@@ -328,7 +389,8 @@ mod tests {
         let reader: SharedReader = Arc::new(Mutex::new(store.reader().unwrap()));
         let (script, address) = ("a".parse().unwrap(), "sim/group/1".parse::<Address>().unwrap());
         let uncommitted = Arc::new(Uncommitted::default());
-        let mut view = StateView::new(uncommitted.clone(), reader, script, &address, None);
+        let mut view =
+            StateView::new(uncommitted.clone(), reader, script, &address, KvQuota::default(), None);
         for key in ["m", "p1", "p2", "q"] {
             view.kv_put(KvScope::Chat, key, Some(KvValue { value: key.into(), expires_at: None })).unwrap();
         }
@@ -348,7 +410,10 @@ mod tests {
         let (script, address) =
             ("a".parse::<ScriptName>().unwrap(), "sim/group/1".parse::<Address>().unwrap());
         let uncommitted = Arc::new(Uncommitted::default());
-        let view = || StateView::new(uncommitted.clone(), reader.clone(), script.clone(), &address, None);
+        let view = || {
+            let (uncommitted, reader) = (uncommitted.clone(), reader.clone());
+            StateView::new(uncommitted, reader, script.clone(), &address, KvQuota::default(), None)
+        };
         let write = |key: &str, value: &str, ticket| {
             let mut view = view();
             let value = KvValue { value: value.into(), expires_at: None };

@@ -136,15 +136,20 @@ pub enum Write {
         /// By the host's clock.
         at: UnixMs,
     },
-    /// A step of [`Store::prune`](crate::Store::prune): some of the values that expired by this time go.
-    PruneKv {
-        /// Values that expire at this time, or did before it.
-        expired_at: UnixMs,
-    },
-    /// A step of [`Store::prune_events`](crate::Store::prune_events): some of the handled events go.
+    /// Old handled events go, with the acts that were decided on them; those stay that something still needs, see
+    /// [`Store::prune`](crate::Store::prune).
     PruneEvents {
-        /// Events before this one.
-        before: Seq,
+        /// The first event that may go.
+        from: Seq,
+        /// The first one that may not.
+        to: Seq,
+        /// Only events that were received before this time.
+        before: UnixMs,
+    },
+    /// Some of what is old goes that belongs to no event: entries of the audit, dead letters, acts of callers.
+    PruneNotes {
+        /// Only what was noted, or ended, before this time.
+        before: UnixMs,
     },
 }
 
@@ -313,8 +318,8 @@ impl Encoded {
             Write::TimerRemoved { script, address, tag } => tables.remove_timer(script, address, tag),
             Write::Meta { key, value } => tables.set_meta(key, value),
             Write::AccountReset { account, at } => tables.reset(account, *at),
-            Write::PruneKv { expired_at } => tables.prune_kv(*expired_at),
-            Write::PruneEvents { before } => tables.prune_events(*before),
+            Write::PruneEvents { from, to, before } => tables.prune_events(*from, *to, *before),
+            Write::PruneNotes { before } => tables.prune_notes(*before),
         }
     }
 }

@@ -8,7 +8,7 @@ use rusqlite::Row;
 
 use crate::batch::Columns;
 use crate::error::{StoreError, loaded, stored_seq};
-use crate::limits::{EVENTS_LOOKED_AT, NOTE_HANDLED, PRUNE_ROWS};
+use crate::limits::{EVENTS_LOOKED_AT, NOTE_HANDLED};
 use crate::reader::Reader;
 use crate::tables::Tables;
 
@@ -27,6 +27,8 @@ macro_rules! is_handled {
         "(unwanted IS NOT NULL OR EXISTS (SELECT 1 FROM handled WHERE handled.seq = events.seq))"
     };
 }
+
+pub(crate) use is_handled;
 
 /// Whether a row of `events` waits.
 macro_rules! waits {
@@ -87,6 +89,12 @@ impl Reader {
         Ok(loaded(self.one(sql, [], |row| Ok(row.get(0)?))?.unwrap_or(0)))
     }
 
+    /// When the event that waits for longest was received.
+    pub fn oldest_waiting(&self) -> Result<Option<UnixMs>, StoreError> {
+        let sql = concat!("SELECT received_at FROM events WHERE ", waits!(), " ORDER BY seq LIMIT 1");
+        self.one(sql, [], |row| Ok(row.get(0)?))
+    }
+
     /// The number of the last event that was ever journalled; 0 if there was none.
     pub(crate) fn last_seq(&self) -> Result<Seq, StoreError> {
         self.last("SELECT max(seq) FROM events", LAST_SEQ).map(Seq)
@@ -125,11 +133,6 @@ impl Reader {
             |row| Ok((Seq(loaded(row.get(0)?)), read_event(row))),
         )
     }
-
-    pub(crate) fn any_handled_before(&self, seq: Seq) -> Result<bool, StoreError> {
-        let sql = concat!("SELECT 1 FROM events WHERE seq < ?1 AND ", is_handled!(), " LIMIT 1");
-        Ok(self.one(sql, [stored_seq(seq)?], |_| Ok(()))?.is_some())
-    }
 }
 
 /// Whether a script wants an event.
@@ -145,8 +148,8 @@ pub(crate) enum Wanted {
 pub(crate) type WaitingPage = Vec<(Seq, Result<Event, StoreError>)>;
 
 /// Where the numbers are kept that pruning took out of the tables, so that none is given again.
-const LAST_SEQ: &str = "store.last_seq";
-const LAST_ACT: &str = "store.last_act";
+pub(crate) const LAST_SEQ: &str = "store.last_seq";
+pub(crate) const LAST_ACT: &str = "store.last_act";
 
 /// The first event that may wait: those before it are handled.
 const HANDLED_BEFORE: &str = "store.handled_before";
@@ -211,44 +214,5 @@ impl Tables {
             [],
         )?;
         self.set_meta(HANDLED_BEFORE, &first_waiting.to_string())
-    }
-
-    /// Removes the oldest handled events before one, with what was done about them.
-    pub(crate) fn prune_events(&mut self, before: Seq) -> Result<(), StoreError> {
-        let first = self.number(
-            concat!(
-                "SELECT coalesce((SELECT seq FROM events WHERE ",
-                is_handled!(),
-                " ORDER BY seq LIMIT 1), 0)"
-            ),
-            [],
-        )?;
-        let end = stored_seq(before)?.min(first.saturating_add(PRUNE_ROWS.into()));
-        for (key, sql) in [
-            (LAST_SEQ, "SELECT coalesce(max(seq), 0) FROM events"),
-            (LAST_ACT, "SELECT coalesce(max(number), 0) FROM outbox"),
-        ] {
-            let last = self.number(sql, [])?;
-            if last > 0 {
-                self.raise_meta(key, last)?;
-            }
-        }
-        self.run(
-            "DELETE FROM outbox WHERE cause IN (SELECT seq FROM handled WHERE seq < ?1)
-             AND ended_at IS NOT NULL",
-            [end],
-        )?;
-        self.run(concat!("DELETE FROM events WHERE seq < ?1 AND ", is_handled!()), [end])?;
-        self.run("DELETE FROM handled WHERE seq < ?1", [end])?;
-        Ok(())
-    }
-
-    fn raise_meta(&mut self, key: &str, number: i64) -> Result<(), StoreError> {
-        self.run(
-            "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE
-             SET value = max(CAST(value AS INTEGER), CAST(excluded.value AS INTEGER))",
-            (key, number.to_string()),
-        )?;
-        Ok(())
     }
 }

@@ -4,7 +4,6 @@ use mynah_model::clock::UnixMs;
 use mynah_model::names::ScriptName;
 
 use crate::error::{StoreError, loaded};
-use crate::limits::PRUNE_ROWS;
 use crate::reader::Reader;
 use crate::tables::Tables;
 
@@ -18,6 +17,28 @@ pub struct KvRow {
     pub value: String,
     /// From this time on it is gone; `None` is never.
     pub expires_at: Option<UnixMs>,
+}
+
+/// A row of a script.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KvPlaced {
+    /// The scope.
+    pub scope: String,
+    /// The key.
+    pub key: String,
+    /// What it holds.
+    pub row: KvRow,
+}
+
+/// A key whose value has expired.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KvExpired {
+    /// Whose it is.
+    pub script: ScriptName,
+    /// Its scope.
+    pub scope: String,
+    /// The key.
+    pub key: String,
 }
 
 /// What a script holds in all its scopes together.
@@ -78,20 +99,61 @@ impl Reader {
         Ok(rows)
     }
 
-    /// What a script holds at a time. Reads all its rows: for a script's start, not for every event.
-    pub fn kv_totals(&self, script: &ScriptName, now: UnixMs) -> Result<KvTotals, StoreError> {
-        let totals = self.one(
-            "SELECT count(*), coalesce(sum(octet_length(key) + octet_length(value)), 0) FROM kv
-             WHERE script = ?1 AND (expires_at IS NULL OR expires_at > ?2)",
-            (script.as_str(), now),
-            |row| Ok(KvTotals { keys: loaded(row.get(0)?), bytes: loaded(row.get(1)?) }),
-        )?;
-        Ok(totals.unwrap_or_default())
+    /// At most `limit` rows of all scopes of a script after a place (scope and key), in the order of scopes and keys, with what
+    /// they hold at a time.
+    pub fn kv_rows(
+        &self,
+        script: &ScriptName,
+        after: Option<(&str, &str)>,
+        limit: u32,
+        now: UnixMs,
+    ) -> Result<Vec<KvPlaced>, StoreError> {
+        // A scope is never empty, so all come after this.
+        let (scope, key) = after.unwrap_or_default();
+        self.all(
+            "SELECT scope, key, value, expires_at FROM kv WHERE script = ?1 AND (scope, key) > (?2, ?3)
+             AND (expires_at IS NULL OR expires_at > ?4) ORDER BY scope, key LIMIT ?5",
+            (script.as_str(), scope, key, now, limit),
+            |row| {
+                let value = KvRow { value: row.get(2)?, expires_at: row.get(3)? };
+                Ok(KvPlaced { scope: row.get(0)?, key: row.get(1)?, row: value })
+            },
+        )
     }
 
-    pub(crate) fn any_expired(&self, at: UnixMs) -> Result<bool, StoreError> {
-        Ok(self.one("SELECT 1 FROM kv WHERE expires_at <= ?1 LIMIT 1", [at], |_| Ok(()))?.is_some())
+    /// Whether anything is kept for a script, expired or not.
+    pub fn kv_any(&self, script: &ScriptName) -> Result<bool, StoreError> {
+        let found = self.one("SELECT 1 FROM kv WHERE script = ?1 LIMIT 1", [script.as_str()], |_| Ok(()))?;
+        Ok(found.is_some())
     }
+
+    /// What each script holds, expired or not. Reads all rows: for a host's start.
+    pub fn kv_totals(&self) -> Result<Vec<(ScriptName, KvTotals)>, StoreError> {
+        self.all(
+            "SELECT script, count(*), sum(octet_length(key) + octet_length(value)) FROM kv GROUP BY script",
+            [],
+            |row| {
+                let totals = KvTotals { keys: loaded(row.get(1)?), bytes: loaded(row.get(2)?) };
+                Ok((read_script(&row.get::<_, String>(0)?)?, totals))
+            },
+        )
+    }
+
+    /// At most `limit` keys whose values expired at a time or before it, those that did so first before the others.
+    pub fn kv_expired(&self, at: UnixMs, limit: u32) -> Result<Vec<KvExpired>, StoreError> {
+        self.all(
+            "SELECT script, scope, key FROM kv WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2",
+            (at, limit),
+            |row| {
+                let script = read_script(&row.get::<_, String>(0)?)?;
+                Ok(KvExpired { script, scope: row.get(1)?, key: row.get(2)? })
+            },
+        )
+    }
+}
+
+fn read_script(name: &str) -> Result<ScriptName, StoreError> {
+    name.parse().map_err(|error| StoreError::unreadable("kv", name, error))
 }
 
 impl Tables {
@@ -113,15 +175,6 @@ impl Tables {
                 (script.as_str(), scope, key),
             )?,
         };
-        Ok(())
-    }
-
-    pub(crate) fn prune_kv(&mut self, at: UnixMs) -> Result<(), StoreError> {
-        self.run(
-            "DELETE FROM kv WHERE (script, scope, key) IN
-             (SELECT script, scope, key FROM kv WHERE expires_at <= ?1 LIMIT ?2)",
-            (at, PRUNE_ROWS),
-        )?;
         Ok(())
     }
 }

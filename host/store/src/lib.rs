@@ -16,6 +16,7 @@
 //!   tables are read ([`Reader`]) and how they are written
 //! - `reader`: read connections; `tables`: the write connection
 //! - `queue`, `writer`: what waits to be written, and the thread that commits it in groups
+//! - `pruning`: what is old and done with goes, in small steps ([`Sweep`])
 //! - `recovery`: [`Recovery`], what a host finds when it opens its database
 //! - `claim`, `schema`: one host per file; its versions
 //! - `error`: [`StoreError`], what can go wrong; `limits`: every limit and its reason
@@ -27,6 +28,7 @@
 #![doc = include_str!("schema/v3.sql")]
 #![doc = include_str!("schema/v4.sql")]
 #![doc = include_str!("schema/v5.sql")]
+#![doc = include_str!("schema/v6.sql")]
 //! ```
 
 mod audit;
@@ -40,6 +42,7 @@ mod journal;
 mod kv;
 mod limits;
 mod outbox;
+mod pruning;
 mod queue;
 mod reader;
 mod recovery;
@@ -56,8 +59,9 @@ pub use deliveries::Delivery;
 pub use error::StoreError;
 pub use idempotency::{IdempotencyKey, IdempotentCall};
 pub use journal::Handled;
-pub use kv::{KvRow, KvTotals, SHARED_SCOPE};
+pub use kv::{KvExpired, KvPlaced, KvRow, KvTotals, SHARED_SCOPE};
 pub use outbox::{OutboxRow, OutboxState};
+pub use pruning::Sweep;
 pub use reader::Reader;
 pub use recovery::{Recovery, Unhandled};
 pub use store::{Durability, Store};

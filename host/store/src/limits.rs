@@ -38,7 +38,7 @@ pub(crate) const RECOVERY_PAGE: u32 = 256;
 pub(crate) const NOTE_HANDLED: u32 = 1_000;
 
 /// Rows removed in one batch when old ones are pruned, so that no event waits long behind them.
-pub(crate) const PRUNE_ROWS: u32 = 1_000;
+pub(crate) const PRUNE_ROWS: u32 = 250;
 
 /// Calls with an `Idempotency-Key` that are remembered; the oldest go: 5 MiB at half a KiB each.
 pub(crate) const IDEMPOTENT_CALLS: i64 = 10_000;

@@ -4,13 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle, ThreadId};
 
-use mynah_model::clock::UnixMs;
-use mynah_model::names::Seq;
 use parking_lot::Mutex;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
-use crate::batch::{Batch, EncodedBatch, Write};
+use crate::batch::{Batch, EncodedBatch};
 use crate::claim::Claim;
 use crate::error::StoreError;
 use crate::limits::IDLE_READERS;
@@ -149,24 +147,6 @@ impl Store {
     /// Batches that are not completed yet.
     pub fn queued(&self) -> usize {
         self.inner.queue.open()
-    }
-
-    /// Removes the values that expire at `now` or before it, in small steps between which others write.
-    /// `now` must not be later than the time of any event that is still to be handled.
-    pub async fn prune(&self, now: UnixMs) -> Result<(), StoreError> {
-        while self.read(|reader| reader.any_expired(now))? {
-            self.write_durable(Write::PruneKv { expired_at: now }.into()).await?;
-        }
-        Ok(())
-    }
-
-    /// Removes the handled events before one, and the ended acts that were decided on them, in small steps
-    /// between which others write. Events that wait stay, and no number is ever given again.
-    pub async fn prune_events(&self, before: Seq) -> Result<(), StoreError> {
-        while self.read(|reader| reader.any_handled_before(before))? {
-            self.write_durable(Write::PruneEvents { before }.into()).await?;
-        }
-        Ok(())
     }
 
     /// Writes all that is queued, folds the write-ahead log into the database and lets go of it; blocks

@@ -7,6 +7,7 @@ mod kill;
 mod kv;
 mod opening;
 mod outbox;
+mod pruning;
 mod reading;
 mod recovery;
 mod writing;

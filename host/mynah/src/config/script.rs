@@ -9,7 +9,8 @@ use mynah_engine::{ImportGrants, InstancePolicy, Limits};
 use mynah_model::action::ActionBody;
 use mynah_model::address::AddressPattern;
 use mynah_model::names::ScriptName;
-use mynah_runtime::grants::{Grants, Mode, Rate};
+use mynah_runtime::grants::{Grants, KvQuota, Mode, Rate};
+use mynah_runtime::limits::{KV_BYTES_MOST, KV_KEYS_MOST};
 use mynah_runtime::{FetchGrants, ScriptSetup};
 use serde_json::Value as Json;
 
@@ -59,6 +60,10 @@ fn read(mut section: Section<'_>) -> Result<ScriptSetup, Problem> {
             })?
             .unwrap_or_default(),
         budget: section.read("budget", |value| read_budget(&value))?.unwrap_or_default(),
+        kv: KvQuota {
+            bytes: section.read("kv", |value| read_kv_bytes(&value))?.unwrap_or(default.grants.kv.bytes),
+            keys: section.read("kv_keys", |value| read_kv_keys(&value))?.unwrap_or(default.grants.kv.keys),
+        },
         may_target_admins: section.read("may_target", |value| read_may_target(&value))?.unwrap_or(false),
         fetch: FetchGrants {
             origins: section.read("fetch", |value| fetch::read_origins(&value))?.unwrap_or_default(),
@@ -180,6 +185,19 @@ fn read_memory(value: &Value<'_>) -> Result<usize, Problem> {
         Ok(memory) if (1 << 16..=most).contains(&bytes) => Ok(memory),
         _ => Err(value.problem(format!("must lie between 64KiB and {MEMORY_MOST_MIB}MiB"))),
     }
+}
+
+/// `kv = "4MiB"`: how much state the script may hold.
+fn read_kv_bytes(value: &Value<'_>) -> Result<u64, Problem> {
+    match super::read_size(value, "a size, such as \"4MiB\"")? {
+        bytes if bytes <= KV_BYTES_MOST => Ok(bytes),
+        _ => Err(value.problem(format!("is too much: a script may hold {}MiB at most", KV_BYTES_MOST >> 20))),
+    }
+}
+
+/// `kv_keys = 100000`: under how many keys.
+fn read_kv_keys(value: &Value<'_>) -> Result<u64, Problem> {
+    value.integer(0..=KV_KEYS_MOST)
 }
 
 fn read_settings(value: &Value<'_>) -> Result<Json, Problem> {

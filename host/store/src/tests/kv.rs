@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use super::{folder, open, put, put_until, script, temporary, value, write};
-use crate::{KvRow, KvTotals, SHARED_SCOPE, Store, Write};
+use crate::{KvExpired, KvRow, KvTotals, SHARED_SCOPE, Store, Write};
 
 const SCOPE: &str = "qq/group/1";
 
@@ -68,9 +68,9 @@ fn values_expire_by_the_time_that_is_given() {
     assert_eq!(at(49), Some(KvRow { value: "1".into(), expires_at: Some(50) }));
     assert_eq!(at(50), None);
     assert_eq!(keys(&store, "", None, 10), ["stays"]);
-    let totals = |now| store.read(|reader| reader.kv_totals(&script("a"), now)).unwrap();
-    assert_eq!(totals(0), KvTotals { keys: 2, bytes: 8 });
-    assert_eq!(totals(50), KvTotals { keys: 1, bytes: 6 });
+    let expired = |at| store.read(|reader| reader.kv_expired(at, 9)).unwrap();
+    assert_eq!(expired(49), []);
+    assert_eq!(expired(50), [KvExpired { script: script("a"), scope: SCOPE.into(), key: "k".into() }]);
     write(&store, put("a", "k", "kept")).unwrap();
     assert_eq!(at(1_000).unwrap().value, "kept");
 }
@@ -79,31 +79,56 @@ fn values_expire_by_the_time_that_is_given() {
 fn totals_count_bytes_past_a_nul() {
     let store = temporary();
     write(&store, put("a", "\0k", "灰\0灰")).unwrap();
-    let totals = store.read(|reader| reader.kv_totals(&script("a"), 0)).unwrap();
-    assert_eq!(totals, KvTotals { keys: 1, bytes: 9 });
+    let totals = store.read(|reader| reader.kv_totals()).unwrap();
+    assert_eq!(totals, [(script("a"), KvTotals { keys: 1, bytes: 9 })]);
 }
 
-#[tokio::test]
-async fn pruning_removes_what_has_expired_and_nothing_else() {
+#[test]
+fn totals_are_those_of_each_script() {
     let store = temporary();
-    let expiring = (0..2_500).map(|n| put_until("a", &format!("{n}"), "1", Some(n)));
-    store.write_durable(expiring.collect()).await.unwrap();
-    store.write_durable(put("a", "stays", "1").into()).await.unwrap();
-    store.prune(2_400).await.unwrap();
-    let totals = store.read(|reader| reader.kv_totals(&script("a"), 0)).unwrap();
-    assert_eq!(totals.keys, 100);
+    write(&store, vec![put("a", "k", "12"), put_until("a", "l", "", Some(1)), put("b", "灰", "")]).unwrap();
+    let totals = store.read(|reader| reader.kv_totals()).unwrap();
+    let of = |name, keys, bytes| (script(name), KvTotals { keys, bytes });
+    assert_eq!(totals, [of("a", 2, 4), of("b", 1, 3)]);
+    let any = |name| store.read(|reader| reader.kv_any(&script(name))).unwrap();
+    assert!(any("a") && any("b") && !any("c"));
+}
+
+#[test]
+fn all_rows_of_a_script_are_listed_by_scope_and_key() {
+    let store = temporary();
+    let at = |scope: &str, key: &str| Write::KvPut {
+        script: script("a"),
+        scope: scope.into(),
+        key: key.into(),
+        value: Some(KvRow { value: "v".into(), expires_at: None }),
+    };
+    let places =
+        [("*", "z"), ("qq/group/1", "\0"), ("qq/group/1", "a"), ("qq/group/1", "ａ"), ("qq/group/10", "a")];
+    write(&store, places.iter().rev().map(|(scope, key)| at(scope, key)).collect::<Vec<_>>()).unwrap();
+    write(&store, vec![put("b", "other", "1"), put_until("a", "gone", "1", Some(5))]).unwrap();
+    let rows = |after, limit| {
+        let rows = store.read(|reader| reader.kv_rows(&script("a"), after, limit, 5)).unwrap();
+        rows.into_iter().map(|placed| (placed.scope, placed.key)).collect::<Vec<_>>()
+    };
+    let owned = |places: &[(&str, &str)]| {
+        places.iter().map(|(scope, key)| ((*scope).to_owned(), (*key).to_owned())).collect::<Vec<_>>()
+    };
+    assert_eq!(rows(None, 99), owned(&places));
+    assert_eq!(rows(Some(("qq/group/1", "\0")), 2), owned(&places[2..4]));
 }
 
 #[test]
 fn people_can_read_it_with_sqlite3() {
     let (_folder, path) = folder();
     let (store, _) = open(&path);
-    write(&store, put_until("group-guard", "warnings/10086", "3", Some(1_700_000_000_000))).unwrap();
-    let sql = "SELECT script, scope, key, value, datetime(expires_at / 1000, 'unixepoch') FROM kv";
+    write(&store, put_until("group-guard", "warnings/10086", "3", Some(4_102_444_800_000))).unwrap();
+    write(&store, put_until("group-guard", "gone", "3", Some(1_700_000_000_000))).unwrap();
+    let sql = "SELECT * FROM state";
     let Ok(output) = Command::new("sqlite3").arg("-readonly").arg(&path).arg(sql).output() else {
         // Not every machine has it; what it would show is then asked of the same library.
         return assert_eq!(value(&store, "group-guard", "warnings/10086").as_deref(), Some("3"));
     };
     let text = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(text, "group-guard|qq/group/1|warnings/10086|3|2023-11-14 22:13:20\n", "{:?}", output.stderr);
+    assert_eq!(text, "group-guard|qq/group/1|warnings/10086|3|2100-01-01 00:00:00\n", "{:?}", output.stderr);
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mynah_model::action::{Outcome, When};
 use mynah_model::names::{ActNumber, Seq};
 
-use super::{act, ended, event, folder, group_chat, handled, journal, open, script, temporary, write};
+use super::{act, ended, event, folder, group_chat, handled, journal, open, script, write};
 use crate::{OutboxState, StoreError, Timer, Write};
 
 fn timer(tag: &str, due: i64) -> Timer {
@@ -86,37 +86,6 @@ fn the_order_of_what_was_done_goes_on() {
     let account = "qq".parse().unwrap();
     let rows = store.read(|reader| reader.outbox_done(&account, 0, 9)).unwrap();
     assert_eq!(rows.iter().map(|row| row.act.number.0).collect::<Vec<_>>(), [2, 1]);
-}
-
-#[tokio::test]
-async fn pruned_numbers_are_not_given_again_and_waiting_events_stay() {
-    let (_folder, path) = folder();
-    let (store, _) = open(&path);
-    store.write_durable((1..=2_500).map(journal).collect()).await.unwrap();
-    store.write_durable((1..=2_500).filter(|seq| *seq != 7).map(handled).collect()).await.unwrap();
-    let acts = [Write::OutboxDecided(act(5, Some(9))), ended(5, Outcome::Done)];
-    store.write_durable(acts.into_iter().collect()).await.unwrap();
-    store.write_durable(Write::OutboxDecided(act(4, Some(9))).into()).await.unwrap();
-    store.prune_events(Seq(2_501)).await.unwrap();
-    store.prune_events(Seq(2_501)).await.unwrap();
-    assert_eq!(store.read(|reader| reader.act(ActNumber(5))).unwrap(), None);
-    store.close();
-
-    let (store, recovery) = open(&path);
-    assert_eq!((recovery.last_seq, recovery.last_act), (Seq(2_500), ActNumber(5)));
-    assert_eq!(recovery.outbox, [(act(4, Some(9)), OutboxState::Decided)]);
-    let left: Vec<_> = recovery.unhandled.map(|event| event.unwrap().seq.0).collect();
-    assert_eq!(left, [7]);
-    assert_eq!(store.read(|reader| reader.events(Seq(0), 9)).unwrap().len(), 1);
-}
-
-#[tokio::test]
-async fn pruning_stops_at_the_event_that_is_named() {
-    let store = temporary();
-    store.write_durable((1..=10).flat_map(|seq| [journal(seq), handled(seq)]).collect()).await.unwrap();
-    store.prune_events(Seq(4)).await.unwrap();
-    let events = store.read(|reader| reader.events(Seq(0), 99)).unwrap();
-    assert_eq!(events.first().map(|event| event.seq), Some(Seq(4)));
 }
 
 #[test]

@@ -110,7 +110,7 @@ async fn every_action_has_one_row_that_says_who_asked_and_which_rule_spoke() {
         ("actor=script", 2),
         ("actor=script:ping", 1),
         ("code=moderation.target", 1),
-        ("outcome=done", 1),
+        ("account=sim&outcome=done", 1),
         ("action=shutup", 1),
         ("chat=sim/friend/*", 0),
         ("since=0&until=1", 0),
@@ -119,8 +119,8 @@ async fn every_action_has_one_row_that_says_who_asked_and_which_rule_spoke() {
         assert_eq!(audit(&host, query).await.len(), expected, "{query}");
     }
     assert_eq!(audit(&host, &format!("seq={refused}")).await.len(), 1);
-    let (_, page) = host.get("/api/v1/audit?limit=3").await;
-    let (_, rest) = host.get(&format!("/api/v1/audit?before={}", page["next"])).await;
+    let (_, page) = host.get("/api/v1/audit?account=sim&limit=3").await;
+    let (_, rest) = host.get(&format!("/api/v1/audit?account=sim&before={}", page["next"])).await;
     assert_eq!((page["entries"].as_array().unwrap().len(), &rest["entries"][0]), (3, &entries[0]));
     assert!(rest["next"].is_null(), "{rest}");
     host.stop().await;

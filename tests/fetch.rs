@@ -120,7 +120,7 @@ async fn a_slow_server_holds_up_nobody_in_the_chat() {
 async fn a_script_has_so_many_fetches_open_and_so_many_a_minute() {
     let web = Web::start().await;
     let mut setup = granted(&[&web.url]);
-    setup.grants.budget.insert("fetch".to_owned(), Rate { count: 100, per_ms: 60_000 });
+    setup.grants.budget.insert("fetch".into(), Rate { count: 100, per_ms: 60_000 });
     let house = house(setup).await;
     for group in ["0", "1"] {
         house.say(group, "m0", &format!("/flood 50 {}/slow", web.url)).await;

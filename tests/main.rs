@@ -13,6 +13,8 @@
 //! - `why`: events explained; `pause`: what is noted down and not done for a while
 //! - `actions`: every action of the contract, refused and done; `fetch`: what scripts fetch
 //! - `virtual_day`: a day of timers and of state that vanishes, with a restart and a kill in it
+//! - `grants`: what the operator grants, edited while the host runs, and releases that ask for more
+//! - `sandbox`: the table of limits in `docs/sandbox.md`
 //! - `controller`: accounts that are logged in and stopped while `mynah run` serves them
 //! - `keys`: keys and certificates, from `mynah.toml` to who is served
 //! - `webhooks`: post_api, post_stdout and poll_api of a whole host, also under SIGKILL
@@ -34,6 +36,7 @@ mod controller;
 mod dev;
 mod fetch;
 mod full_disk;
+mod grants;
 mod hostile;
 mod invariants;
 mod isolation;
@@ -49,6 +52,7 @@ mod operator;
 mod operators;
 mod pause;
 mod reload;
+mod sandbox;
 mod state;
 mod timers;
 mod virtual_day;

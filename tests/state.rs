@@ -64,6 +64,7 @@ fn again(house: &House, name: &str, setup: ScriptSetup) -> HostConfig {
         dir: house.script_file(name).parent().map(Into::into),
         embedded: Vec::new(),
         setups: HashMap::from([(name.parse().unwrap(), setup)]),
+        ..ScriptSources::default()
     };
     HostConfig { scripts, ..HostConfig::default() }
 }

@@ -17,6 +17,7 @@ async fn a_timer_survives_a_restart_and_fires_once() {
         dir: house.script_file("later").parent().map(Into::into),
         embedded: Vec::new(),
         setups: HashMap::from([("later".parse().unwrap(), trusted())]),
+        ..ScriptSources::default()
     };
     let house = house.restart(HostConfig { scripts, ..HostConfig::default() }).await;
     assert!(house.sent().await.is_empty());

@@ -72,6 +72,7 @@ async fn live_through(begin: i64, recurring: &BTreeMap<&str, Vec<i64>>) {
             dir: Some(kept.path().to_owned()),
             embedded: Vec::new(),
             setups: HashMap::from([("alarm".parse().unwrap(), trusted())]),
+            ..ScriptSources::default()
         },
         ..HostConfig::default()
     };

@@ -49,7 +49,10 @@ impl TestHost {
 
     async fn open_in(folder: Arc<TempDir>, toml: &str, clock: Arc<dyn Clock>) -> Self {
         let text = format!("listen = \"127.0.0.1:0\"\n{toml}");
-        let config = Config::parse(&folder.path().join("mynah.toml"), &text).unwrap();
+        // The file is there, as it is for a person: it is watched.
+        let file = folder.path().join("mynah.toml");
+        std::fs::write(&file, &text).unwrap();
+        let config = Config::parse(&file, &text).unwrap();
         let running = Running::start(config, clock).await.unwrap();
         let url = running.url();
         Self { running, url, folder, http: http() }

@@ -100,12 +100,6 @@ impl Plan {
         self.script(name, bytes)
     }
 
-    /// A script that may do what this says.
-    pub(crate) fn granted(mut self, name: &str, bytes: &[u8], setup: ScriptSetup) -> Self {
-        self.config.scripts.setups.insert(name.parse().unwrap(), setup);
-        self.script(name, bytes)
-    }
-
     /// The clock begins at this time.
     pub(crate) fn begin(mut self, at: UnixMs) -> Self {
         self.begin = at;

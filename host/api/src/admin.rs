@@ -8,6 +8,8 @@
 //! - `health`: is the host alive, is it ready
 //! - `scripts`: what runs, and how well
 //! - `kv`: what they keep
+//! - `scripts`: what runs, how well, what it may do, and letting new releases in
+//! - `config`: what became of `mynah.toml`
 //! - `accounts`: who is logged in where
 //! - `audit`: who asked for what, and what became of it
 //! - `events`: what happens, as server-sent events
@@ -34,6 +36,7 @@ use crate::state::Api;
 mod accounts;
 mod alerts;
 mod audit;
+mod config;
 mod dead_letters;
 mod events;
 mod fields;
@@ -65,6 +68,10 @@ pub(crate) use fields::account_unknown;
         kv::delete,
         kv::export,
         kv::import,
+        scripts::get,
+        scripts::accept,
+        config::get,
+        config::reload,
         accounts::list,
         accounts::one,
         accounts::start,
@@ -108,6 +115,10 @@ pub(crate) fn router() -> Router<Arc<Api>> {
         .route("/api/v1/scripts/{name}/kv/entry", get(kv::get).put(kv::put).delete(kv::delete))
         .route("/api/v1/scripts/{name}/kv/export", get(kv::export))
         .route("/api/v1/scripts/{name}/kv/import", post(kv::import))
+        .route("/api/v1/scripts/{name}", get(scripts::get))
+        .route("/api/v1/scripts/{name}/accept", post(scripts::accept))
+        .route("/api/v1/config", get(config::get))
+        .route("/api/v1/config/reload", post(config::reload))
         .route("/api/v1/accounts", get(accounts::list))
         .route("/api/v1/accounts/{name}", get(accounts::one))
         .route("/api/v1/accounts/{name}/start", post(accounts::start))

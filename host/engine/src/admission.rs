@@ -33,12 +33,7 @@ pub fn inspect(
     grants: &ImportGrants,
     limits: &Limits,
 ) -> Result<Vec<String>, Refusal> {
-    if bytes.len() > limits.component {
-        return Err(Refusal::new(
-            Code::LimitSize,
-            format!("the component has {} bytes; it may have {}", bytes.len(), limits.component),
-        ));
-    }
+    check_size(bytes.len(), limits)?;
     let anatomy = Anatomy::read(bytes)?;
     imports::check(name, &anatomy.imports, grants)?;
     if anatomy.instances > limits.components {
@@ -61,7 +56,7 @@ impl Engine {
     ///
     /// # Errors
     /// `limit.size`, `component.invalid`, `import.refused`, `import.not-granted`, `import.unknown`,
-    /// `contract.mismatch`, `limit.instances`, `describe.failed`.
+    /// `contract.mismatch`, `limit.instances`, `limit.tables`, `limit.compile`, `describe.failed`.
     pub fn admit(
         &self,
         name: &ScriptName,
@@ -71,18 +66,19 @@ impl Engine {
     ) -> Result<Arc<Release>, Refusal> {
         let imports = inspect(name, bytes, grants, limits)?;
         let id = ReleaseId(Sha256::digest(bytes).into());
-        let component = self.compile(&id, bytes)?;
+        let component = self.compile(&id, bytes, limits)?;
         check_resources(&component, limits)?;
         let component = self.link(&component)?;
         let info = self.describe(name, &component, limits)?;
         Ok(Arc::new(Release { id, info, imports, size: bytes.len(), component }))
     }
 
-    fn compile(&self, id: &ReleaseId, bytes: &[u8]) -> Result<Component, Refusal> {
+    fn compile(&self, id: &ReleaseId, bytes: &[u8], limits: &Limits) -> Result<Component, Refusal> {
         if let Some(component) = self.cache().and_then(|cache| cache.load(id, self.wasmtime())) {
             return Ok(component);
         }
-        let component = Component::from_binary(self.wasmtime(), bytes).map_err(|error| {
+        let compiled = self.compiling().compile(self.wasmtime(), bytes, limits.compile)?;
+        let component = compiled.map_err(|error| {
             let text = chain(&error);
             let code = too_much(&text).unwrap_or(Code::ComponentInvalid);
             Refusal::new(code, format!("the component does not compile: {text}"))
@@ -153,8 +149,23 @@ fn too_much(text: &str) -> Option<Code> {
     })
 }
 
+pub(crate) fn check_size(size: usize, limits: &Limits) -> Result<(), Refusal> {
+    if size <= limits.component {
+        return Ok(());
+    }
+    let most = limits.component;
+    Err(Refusal::new(Code::LimitSize, format!("the component has {size} bytes; it may have {most}")))
+}
+
+/// Bytes of a page of a linear memory.
+const WASM_PAGE: usize = 65_536;
+
+fn count_of(pages: u64) -> usize {
+    usize::try_from(pages).unwrap_or(usize::MAX)
+}
+
 /// Memories and tables are known before the first instance is made.
-fn check_resources(component: &Component, limits: &Limits) -> Result<(), Refusal> {
+pub(crate) fn check_resources(component: &Component, limits: &Limits) -> Result<(), Refusal> {
     let Some(needs) = component.resources_required() else {
         return Err(Refusal::new(
             Code::ImportUnknown,
@@ -162,12 +173,20 @@ fn check_resources(component: &Component, limits: &Limits) -> Result<(), Refusal
         ));
     };
     let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-    let (what, given, most) = if count(needs.num_memories) > limits.memories {
-        ("memories", needs.num_memories, limits.memories)
+    let initial = needs.max_initial_memory_size.map(|pages| count_of(pages).saturating_mul(WASM_PAGE));
+    if let Some(initial) = initial.filter(|initial| *initial > limits.memory) {
+        let (given, most) = (initial / 1024, limits.memory / 1024);
+        return Err(Refusal::new(
+            Code::LimitMemory,
+            format!("the component begins with {given} KiB of memory; it may have {most} KiB"),
+        ));
+    }
+    let (code, what, given, most) = if count(needs.num_memories) > limits.memories {
+        (Code::LimitInstances, "memories", needs.num_memories, limits.memories)
     } else if count(needs.num_tables) > limits.tables {
-        ("tables", needs.num_tables, limits.tables)
+        (Code::LimitTables, "tables", needs.num_tables, limits.tables)
     } else {
         return Ok(());
     };
-    Err(Refusal::new(Code::LimitInstances, format!("the component has {given} {what}; it may have {most}")))
+    Err(Refusal::new(code, format!("the component has {given} {what}; it may have {most}")))
 }

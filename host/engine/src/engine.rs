@@ -8,6 +8,7 @@ use wasmtime::component::{HasSelf, Linker};
 
 use crate::allocation::{self, Allocation};
 use crate::cache::CompileCache;
+use crate::compiling::Compiling;
 use crate::sandbox::Sandbox;
 use crate::slots::Slots;
 use crate::{bindings, ticker, wasi};
@@ -59,6 +60,7 @@ struct Inner {
     calls: Slots,
     warm: Slots,
     workers: usize,
+    compiling: Compiling,
 }
 
 /// Calls beyond one per worker that have room: admissions, and the threads that stand in for slow ones.
@@ -88,7 +90,8 @@ impl Engine {
         ticker::start(&engine)?;
         let (calls, warm) = (Slots::new(calls), Slots::new(warm));
         let workers = config.workers;
-        Ok(Self(Arc::new(Inner { engine, linker, cache, allocation, calls, warm, workers })))
+        let compiling = Compiling::default();
+        Ok(Self(Arc::new(Inner { engine, linker, cache, allocation, calls, warm, workers, compiling })))
     }
 
     /// Where the memory of instances comes from on this machine.
@@ -107,6 +110,10 @@ impl Engine {
 
     pub(crate) fn linker(&self) -> &Linker<Sandbox> {
         &self.0.linker
+    }
+
+    pub(crate) fn compiling(&self) -> &Compiling {
+        &self.0.compiling
     }
 
     pub(crate) fn cache(&self) -> Option<&CompileCache> {

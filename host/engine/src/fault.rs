@@ -83,9 +83,12 @@ fn classify(error: &wasmtime::Error, log: &ScriptLog) -> (Code, String) {
             }
         };
     }
-    // These two have no type of their own that an embedder can name.
+    // These have no type of their own that an embedder can name.
     let chain = chain(error);
-    if chain.contains("fuel allocated for hostcalls") || chain.contains("store handle limit exceeded") {
+    if chain.contains("store handle limit exceeded") {
+        return (Code::LimitHandles, "the script has more handles at once than it may".to_owned());
+    }
+    if chain.contains("fuel allocated for hostcalls") {
         return (
             Code::LimitHostCalls,
             "the script handed the host more data at once, in a call or in its answer, than it may"

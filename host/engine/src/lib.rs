@@ -15,7 +15,7 @@
 //! # Layout
 //! - [`limits`]: every number that bounds something
 //! - `engine`, `allocation`, `ticker`, `slots`: what scripts share: wasmtime, its pool, the hand of the clock
-//! - `admission`, `anatomy`, `imports`, `release`, `cache`, `trusted`: from bytes to a release
+//! - `admission`, `anatomy`, `imports`, `compiling`, `release`, `cache`, `trusted`: from bytes to a release
 //! - `script`, `rules`, `indifference`, `settings`, `settings_schema`, `patterns`, `folding`: what is called when, and what the operator set
 //! - `call`, `warm`, `sandbox`, `stopwatch`, `randomness`, `script_log`, `fault`: one call and its bounds
 //! - `bindings`, `wire_event`, `wire_answer`, `wire_info`: the contract's types, to and from the model's
@@ -28,6 +28,7 @@ mod anatomy;
 mod bindings;
 mod cache;
 mod call;
+mod compiling;
 pub mod conformance;
 mod engine;
 mod fault;
@@ -66,7 +67,7 @@ pub use engine::{Engine, EngineConfig, EngineError};
 pub use fault::Fault;
 pub use imports::{CONTRACT_VERSION, ImportGrants};
 pub use indifference::Indifference;
-pub use limits::{LimitOverrides, Limits};
+pub use limits::{LimitRow, Limits};
 pub use release::Release;
 pub use rules::{Collision, ListedCommand, RuleSet};
 pub use script::{InstancePolicy, Script};

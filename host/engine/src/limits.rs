@@ -1,10 +1,11 @@
 //! Every number that bounds a script or the engine: unit, default and the reason for it. Nothing else in
 //! this crate holds a limit of its own.
 
+use std::fmt::Display;
 use std::time::Duration;
 
-use mynah_model::refusal::{Code, Refusal};
-use serde::Deserialize;
+use mynah_model::refusal::Code;
+use serde::Serialize;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -36,6 +37,10 @@ pub struct Limits {
     pub handles: usize,
     /// Bytes of a component. 40 MiB: a Python component has 18 to 30.
     pub component: usize,
+    /// Time on the wall to compile a component. 120 s: the largest interpreter takes 8 s on a core of its own, and the machine
+    /// may be busy with everything else. Compiling cannot be ended, so one that takes longer goes on beside the host, is
+    /// never used, and counts as one of [`COMPILES`] until it has come to its end.
+    pub compile: Duration,
     /// Actions in one answer. 64: twenty is already a flood in any chat.
     pub actions: usize,
     /// Segments in one message. 100: more than any network shows.
@@ -68,6 +73,7 @@ impl Default for Limits {
             components: 12,
             handles: 1_000,
             component: 40 * MIB,
+            compile: Duration::from_secs(120),
             actions: 64,
             segments: 100,
             text: 16 * KIB,
@@ -175,66 +181,96 @@ pub const SETTINGS_CACHED: usize = 256;
 /// Bytes of compiled components kept on disk. 1 GiB: some ten interpreters or thousands of rules.
 pub const CACHE_BYTES: u64 = 1 << 30;
 
-/// What an operator may set of the limits of one script: the keys of its section in `mynah.toml`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LimitOverrides {
-    /// [`Limits::deadline`] in milliseconds, 1 to 10,000.
-    pub deadline_ms: Option<u64>,
-    /// [`Limits::memory`] in MiB, 1 to 4,096.
-    pub memory_mib: Option<u64>,
-    /// [`Limits::actions`], 1 to 1,000.
-    pub actions: Option<u64>,
-    /// [`Limits::text`] in KiB, 1 to 1,024.
-    pub text_kib: Option<u64>,
-    /// [`Limits::log`] in KiB, 0 to 1,024.
-    pub log_kib: Option<u64>,
+/// Components that are compiled at the same time, those that took too long and cannot be ended included. 4: one is the rule,
+/// and each takes a core and, for an interpreter, some hundred MiB.
+pub const COMPILES: usize = 4;
+
+/// One limit as it is shown to people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LimitRow {
+    /// What is limited.
+    pub limit: &'static str,
+    /// What it allows, with its unit.
+    pub allows: String,
+    /// The key under `[script.NAME]` in mynah.toml that changes it, if one does.
+    pub key: Option<&'static str>,
+    /// The stable code of what is said past it; `None` where no more is given and nothing is wrong.
+    pub code: Option<&'static str>,
+}
+
+impl LimitRow {
+    /// A limit that no key changes.
+    pub fn fixed(limit: &'static str, allows: impl Display, code: Code) -> Self {
+        Self { limit, allows: allows.to_string(), key: None, code: Some(code.as_str()) }
+    }
+
+    /// A page of a list: who asks for more gets so many, and where the next one begins.
+    fn page(limit: &'static str, entries: u32) -> Self {
+        Self { limit, allows: entries.to_string(), key: None, code: None }
+    }
+
+    fn with_key(self, key: &'static str) -> Self {
+        Self { key: Some(key), ..self }
+    }
 }
 
 impl Limits {
-    /// These limits with what the operator says instead.
-    ///
-    /// # Errors
-    /// `settings.invalid` if a number is out of its range; the text names key and range.
-    pub fn with(&self, overrides: &LimitOverrides) -> Result<Self, Refusal> {
-        let mut limits = self.clone();
-        if let Some(ms) = ranged("deadline_ms", overrides.deadline_ms, 1, DEADLINE_MOST_MS)? {
-            limits.deadline = Duration::from_millis(ms);
-        }
-        if let Some(mib) = ranged("memory_mib", overrides.memory_mib, 1, MEMORY_MOST_MIB)? {
-            limits.memory = bytes(mib, MIB);
-        }
-        if let Some(count) = ranged("actions", overrides.actions, 1, 1_000)? {
-            limits.actions = bytes(count, 1);
-        }
-        if let Some(kib) = ranged("text_kib", overrides.text_kib, 1, 1_024)? {
-            limits.text = bytes(kib, KIB);
-            limits.host_calls = limits.host_calls.max(4 * limits.text);
-        }
-        if let Some(kib) = ranged("log_kib", overrides.log_kib, 0, 1_024)? {
-            limits.log = bytes(kib, KIB);
-        }
-        Ok(limits)
-    }
-
     /// How much of the wall clock may pass for one event.
     pub fn wall(&self) -> Duration {
         self.deadline.saturating_mul(WALL_FACTOR)
     }
-}
 
-fn ranged(key: &str, given: Option<u64>, least: u64, most: u64) -> Result<Option<u64>, Refusal> {
-    match given {
-        Some(number) if !(least..=most).contains(&number) => Err(Refusal::new(
-            Code::SettingsInvalid,
-            format!("`{key}` is {number}; it must be {least} to {most}"),
-        )),
-        given => Ok(given),
+    /// All of them, and the constants that bound a script beside them.
+    pub fn rows(&self) -> Vec<LimitRow> {
+        let row = |limit, allows: String, code| LimitRow::fixed(limit, allows, code);
+        vec![
+            row("CPU time for one event", time(self.deadline), Code::LimitDeadline).with_key("deadline"),
+            row("time on the wall for one event", time(self.wall()), Code::LimitDeadline)
+                .with_key("deadline"),
+            row("CPU time to start and describe itself", time(self.describe_deadline), Code::DescribeFailed),
+            row("all linear memories together", size(self.memory), Code::LimitMemory).with_key("memory"),
+            row("linear memories", self.memories.to_string(), Code::LimitInstances),
+            row("tables", self.tables.to_string(), Code::LimitTables),
+            row("elements of all tables together", self.table_elements.to_string(), Code::LimitTables),
+            row("native stack", size(STACK), Code::LimitStack),
+            row("core instances", self.instances.to_string(), Code::LimitInstances),
+            row("instances of components", self.components.to_string(), Code::LimitInstances),
+            row("handles at once", self.handles.to_string(), Code::LimitHandles),
+            row("the component", size(self.component), Code::LimitSize),
+            row("time to compile the component", time(self.compile), Code::LimitCompile),
+            row("components compiled at once", COMPILES.to_string(), Code::LimitCompile),
+            row("actions for one event", self.actions.to_string(), Code::LimitActions),
+            row("one text in an answer", size(self.text), Code::LimitText),
+            row("segments of one message", self.segments.to_string(), Code::LimitSegments),
+            row("members in one action", self.members.to_string(), Code::ScriptAnswer),
+            row("log for one event, output included", size(self.log), Code::LimitLog),
+            row("data handed to the host for one event", size(self.host_calls), Code::LimitHostCalls),
+            row("random bytes of one call", size(bytes(RANDOM_BYTES)), Code::LimitHostCalls),
+            row("a key of kv", size(self.kv_key), Code::LimitKvKey),
+            row("a value of kv", size(self.kv_value), Code::LimitKvValue),
+            LimitRow::page("keys of one kv list", KV_PAGE),
+            LimitRow::page("members of one roster page", ROSTER_PAGE),
+        ]
     }
 }
 
-fn bytes(count: u64, unit: usize) -> usize {
-    usize::try_from(count).unwrap_or(usize::MAX).saturating_mul(unit)
+fn time(duration: Duration) -> String {
+    match duration.as_millis() {
+        ms if ms % 1_000 == 0 => format!("{} s", ms / 1_000),
+        ms => format!("{ms} ms"),
+    }
+}
+
+fn size(bytes: usize) -> String {
+    match bytes {
+        bytes if bytes >= MIB && bytes.is_multiple_of(MIB) => format!("{} MiB", bytes / MIB),
+        bytes if bytes >= KIB && bytes.is_multiple_of(KIB) => format!("{} KiB", bytes / KIB),
+        bytes => format!("{bytes} bytes"),
+    }
+}
+
+fn bytes(count: u64) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
@@ -242,19 +278,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn overrides_change_what_they_name_and_nothing_else() {
-        let overrides = LimitOverrides { deadline_ms: Some(200), ..LimitOverrides::default() };
-        let limits = Limits::default().with(&overrides).unwrap();
-        assert_eq!(limits, Limits { deadline: Duration::from_millis(200), ..Limits::default() });
-        assert_eq!(limits.wall(), Duration::from_secs(4));
-    }
-
-    #[test]
-    fn numbers_out_of_range_are_refused_by_name() {
-        let overrides = LimitOverrides { memory_mib: Some(5000), ..LimitOverrides::default() };
-        let refusal = Limits::default().with(&overrides).unwrap_err();
-        assert_eq!(refusal.code, Code::SettingsInvalid);
-        assert_eq!(refusal.text, "`memory_mib` is 5000; it must be 1 to 4096");
-        assert!(serde_json::from_str::<LimitOverrides>(r#"{"memory": 1}"#).is_err());
+    fn limits_are_shown_with_their_units() {
+        let limits = Limits { deadline: Duration::from_millis(1_500), memory: 96 * KIB, ..Limits::default() };
+        let shown: Vec<_> = limits.rows().into_iter().map(|row| row.allows).collect();
+        assert_eq!(shown[..4], ["1500 ms", "30 s", "2 s", "96 KiB"]);
+        assert!(shown.contains(&"512 bytes".to_owned()));
     }
 }

@@ -2,9 +2,13 @@
 
 use std::fmt;
 
-use mynah_model::names::ReleaseId;
+use mynah_model::names::{ReleaseId, ScriptName};
+use mynah_model::refusal::Refusal;
 use mynah_model::script::ScriptInfo;
 
+use crate::admission;
+use crate::imports::{self, ImportGrants};
+use crate::limits::Limits;
 use crate::trusted::Checked;
 
 /// One loaded version of a script. It compiled, linked, fits its grants and said what it is.
@@ -19,6 +23,28 @@ pub struct Release {
     pub size: usize,
     /// Linked, with its exports looked up and compared with the contract.
     pub(crate) component: Checked,
+}
+
+impl Release {
+    /// Whether the release may be called with these grants and limits: what [`Engine::admit`](crate::Engine::admit) says of
+    /// it without compiling it again.
+    ///
+    /// # Errors
+    /// `import.not-granted`, `limit.size`, `limit.instances`, `limit.tables`, `limit.memory`.
+    pub fn fits(&self, name: &ScriptName, grants: &ImportGrants, limits: &Limits) -> Result<(), Refusal> {
+        imports::check(name, &self.imports, grants)?;
+        admission::check_size(self.size, limits)?;
+        admission::check_resources(self.component.bindings().instance_pre().component(), limits)
+    }
+
+    /// The imports of the release that need a grant, by the word that a grant has for them.
+    pub fn granted_imports(&self) -> impl Iterator<Item = &'static str> {
+        ImportGrants::NAMES.into_iter().filter(|name| {
+            self.imports.iter().any(|import| {
+                import.strip_prefix("mynah:script/").and_then(|rest| rest.split('@').next()) == Some(*name)
+            })
+        })
+    }
 }
 
 impl fmt::Debug for Release {

@@ -43,6 +43,7 @@ codes! {
     ModerationRole = "moderation.role", "The account is neither owner nor admin of the group, so the network would refuse.";
     ModerationTarget = "moderation.target", "The target is the account itself, the group's owner, or an admin: nobody moderates those through this host.";
     ModerationAbsent = "moderation.absent", "The target is not a member of the group as far as the account knows.";
+    ModerationRate = "moderation.rate", "The account kicked as many members within a minute as one account ever does, counting everybody who asks: scripts, webhooks and API callers. Go on in a minute.";
     ChatUnknown = "chat.unknown", "The account knows no such chat.";
     AccountUnknown = "account.unknown", "The host has no account of this name.";
     AccountNotRunning = "account.not-running", "The account is not logged in and working; look at `/api/v1/accounts`.";
@@ -64,6 +65,9 @@ codes! {
     LimitText = "limit.text", "A text in the script's answer is longer than it may be. None of its actions for this event was done.";
     LimitSegments = "limit.segments", "A message in the script's answer has more segments than it may have. None of its actions for this event was done.";
     LimitSize = "limit.size", "The component is larger than the host takes.";
+    LimitHandles = "limit.handles", "The script has more handles (output streams and the like) at once than it may. It never closes them.";
+    LimitLog = "limit.log", "The script wrote more log, standard output and standard error for one event than is kept. The rest is left out; its answer counts all the same.";
+    LimitCompile = "limit.compile", "The component takes longer to compile than a script may, so that one which is made to be slow keeps no other from loading. Interpreters take some seconds; a rule takes less than one.";
     LimitHostCalls = "limit.host-calls", "The script handed the host more data in one event than it may.";
     LimitTimers = "limit.timers", "The script has as many timers as it may have, in the chat or in all chats together. It can cancel some, or use one of the same tag again.";
     LimitFetches = "limit.fetches", "So many fetches of the script wait or are under way that no more are taken. It is told when one is over.";
@@ -86,6 +90,10 @@ codes! {
     ContractMismatch = "contract.mismatch", "The component was built for another version of the script contract. Build it again with the SDK that fits this host.";
     ImportRefused = "import.refused", "The component imports something that scripts never have (files, sockets, HTTP). Use what stands in its place: kv, fetch, settings.";
     ImportNotGranted = "import.not-granted", "The component imports an interface that its grants do not allow. Add it to `imports` under `[script.NAME]` in mynah.toml.";
+    ReleaseHeld = "release.held", "A new release of the script waits: it asks for more than the one before, or `update = \"hold\"` has every new one wait. The one before stays live. Look at `held` of `GET /api/v1/scripts/{name}`, then let it in with `POST /api/v1/scripts/{name}/accept`, or with `pin` under `[script.NAME]` in mynah.toml.";
+    ReleasePinned = "release.pinned", "The file is not the release that `pin` under `[script.NAME]` in mynah.toml names. Write its own sha256 there if it is the one that you want, or take `pin` away.";
+    ReleaseNone = "release.none", "No release of the script waits to be accepted, or another one does than was named. `held` of `GET /api/v1/scripts/{name}` says which.";
+    ConfigRefused = "config.refused", "The newest mynah.toml cannot be used, so the grants before it stay in force. The text says what is wrong, with the line; `mynah check` says it too. It is read again when it is saved.";
     ImportUnknown = "import.unknown", "The component imports something that this host does not know.";
     ScriptUnknown = "script.unknown", "The host has no script of this name, and keeps no state of one; `GET /api/v1/scripts` lists them.";
     ScriptNameInvalid = "script.name", "The file's name cannot be a script's name: 1 to 64 lower case letters, digits or `-`, then `.wasm`; two names that differ in case only are one too many.";

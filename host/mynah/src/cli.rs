@@ -1,7 +1,7 @@
 //! The command line: what can be typed, and which part does it.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -36,10 +36,11 @@ enum Command {
         /// The script's name: lower case letters, digits and `-`.
         name: String,
     },
-    /// Say whether a component can be loaded, what it asks for, and what to write to grant it.
+    /// Say whether a component can be loaded, what it asks for and why, what it has, and what to write to grant the rest. Of
+    /// `mynah.toml`: whether a host could start with it, and which scripts would be live.
     Check {
-        /// The component.
-        file: PathBuf,
+        /// The component, or a configuration (`*.toml`); without it, the configuration.
+        file: Option<PathBuf>,
         #[command(flatten)]
         config: ConfigArgs,
     },
@@ -70,6 +71,11 @@ pub(crate) struct ConfigArgs {
 impl ConfigArgs {
     pub(crate) fn load(&self) -> Result<Config, Failure> {
         Ok(Config::load(self.config.as_deref())?)
+    }
+
+    /// The file that is named, if one is.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.config.as_deref()
     }
 }
 
@@ -108,7 +114,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Dev(args) => args.load().and_then(dev::main),
         Command::Build { names, config } => config.load().and_then(|config| build::main(&config, &names)),
         Command::New { name } => new::main(&name),
-        Command::Check { file, config } => config.load().and_then(|config| check::main(&config, &file)),
+        Command::Check { file, config } => check::main(&config, file.as_deref()),
         Command::Say(args) => say::main(args),
         Command::Journal(args) => journal::main(args),
         Command::Why(args) => why::main(args),

@@ -5,6 +5,7 @@
 //! anywhere.
 
 mod account;
+mod chats;
 mod cidr;
 mod fetch;
 mod journal;
@@ -15,18 +16,19 @@ mod onebot;
 mod problem;
 mod quantity;
 mod reports;
+mod reread;
 mod script;
 mod secret;
 mod section;
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mynah_api::{ApiSettings, TimeUnit};
 use mynah_model::names::ScriptName;
-use mynah_runtime::{JournalConfig, MediaConfig, ScriptSetup};
+use mynah_runtime::{JournalConfig, MediaConfig, ScriptSetups};
 use mynah_store::Durability;
 use toml::de::DeTable;
 
@@ -39,10 +41,11 @@ pub use listen::{ListenConfig, TlsFiles};
 pub use onebot::OneBotAccount;
 pub use problem::ConfigError;
 pub(crate) use problem::Problem;
-pub(crate) use script::IMPORTS;
+pub(crate) use reread::LiveFile;
 pub use secret::{SecretMissing, SecretSource};
 pub(crate) use section::nearest;
 
+use chats::ChatSets;
 use quantity::{Size, Span};
 use section::{Section, Value};
 
@@ -93,10 +96,19 @@ pub struct Config {
     /// What the reports of accounts that callers make are signed with.
     pub made_webhook_secret: Option<SecretSource>,
     /// What the operator wrote about scripts.
-    pub scripts: HashMap<ScriptName, ScriptSetup>,
+    pub scripts: ScriptSetups,
     /// The secrets of scripts: [`Config::open_script_secrets`] gives them to the scripts.
     pub script_secrets: Vec<ScriptSecret>,
+    /// Whether the scripts are built here by whoever runs the host: `mynah dev`.
+    pub own_builds: bool,
+    /// The lines of the file that speak of the settings of scripts.
+    pub(crate) script_lines: Vec<(ScriptName, usize)>,
+    /// The text of the file.
+    pub(crate) text: Option<String>,
 }
+
+/// Where the file speaks of the settings of scripts.
+type Places = Vec<(ScriptName, Range<usize>)>;
 
 impl Config {
     /// Reads a file; without one, `mynah.toml` in this folder if it is there, else everything is as by default.
@@ -125,9 +137,12 @@ impl Config {
             ConfigError::at(path, text, Problem::new(span, error.message().replace('\n', ", ")))
         })?;
         let section = Section::new("the top level", table.get_ref(), table.span());
-        let mut config =
+        let (mut config, places) =
             Self::read(section, folder).map_err(|problem| ConfigError::at(path, text, problem))?;
+        let line = |(name, span): (ScriptName, Range<usize>)| (name, problem::line_of(text, span.start));
+        config.script_lines = places.into_iter().map(line).collect();
         config.file = Some(path.into());
+        config.text = Some(text.to_owned());
         Ok(config)
     }
 
@@ -150,12 +165,16 @@ impl Config {
             media: MediaConfig::default(),
             accounts: "sim".parse().map(AccountConfig::named).into_iter().collect(),
             made_webhook_secret: None,
-            scripts: HashMap::new(),
+            scripts: ScriptSetups::new(),
             script_secrets: Vec::new(),
+            own_builds: false,
+            script_lines: Vec::new(),
+            text: None,
         }
     }
 
-    fn read(mut top: Section<'_>, folder: &Path) -> Result<Self, Problem> {
+    /// What the file says, and where it speaks of the settings of scripts.
+    fn read(mut top: Section<'_>, folder: &Path) -> Result<(Self, Places), Problem> {
         let default = Self::in_folder(folder);
         let path = |value: Value<'_>| read_path(&value, folder);
         let listen = top.read("listen", |value| {
@@ -187,8 +206,9 @@ impl Config {
         let made = top.read("client", |value| account::read_made(&value, folder))?;
         let (made_dialect, made_reports, made_webhook_secret) = made.unwrap_or_default();
         (api.made_dialect, api.made_reports) = (made_dialect, made_reports);
-        let scripts = top.read("script", |value| script::read_all(&value, folder))?;
-        let (scripts, script_secrets) = scripts.unwrap_or_default();
+        let sets = top.read("chats", |value| ChatSets::read(&value))?.unwrap_or_default();
+        let scripts =
+            top.read("script", |value| script::read_all(&value, folder, &sets))?.unwrap_or_default();
         let mut config = Self {
             file: None,
             listen: listen.unwrap_or(default.listen),
@@ -220,13 +240,16 @@ impl Config {
             media: top.read("media", |value| media::read(&value, folder))?.unwrap_or_default(),
             accounts,
             made_webhook_secret,
-            scripts,
-            script_secrets,
+            scripts: scripts.setups,
+            script_secrets: scripts.secrets,
+            own_builds: false,
+            script_lines: Vec::new(),
+            text: None,
         };
         top.finish()?;
         let dialects = config.accounts.iter().map(|account| (account.name.clone(), account.dialect));
         config.api.dialects = dialects.collect();
-        Ok(config)
+        Ok((config, scripts.places))
     }
 
     /// Reads the secrets of scripts and gives them to the scripts. Only a host needs them.
@@ -338,7 +361,9 @@ fn read_origin(value: &Value<'_>) -> Result<String, Problem> {
 #[cfg(test)]
 mod tests {
     use mynah_engine::InstancePolicy;
-    use mynah_runtime::grants::Mode;
+    use mynah_model::names::ReleaseId;
+    use mynah_runtime::Update;
+    use mynah_runtime::grants::{Counted, Mode, OnFault};
     use serde_json::json;
 
     use super::*;
@@ -395,12 +420,15 @@ mod tests {
             chats = ["qq/group/*"]
             allow = ["reply", "shutup", "kick"]
             imports = ["kv", "roster"]
-            budget = { shutup = "6/min", kick = "3/h", message = "20/min" }
+            budget = { shutup = "6/min", kick = "3/h", message = "20/min", "message per chat" = "5/min" }
             priority = 10
             policy = { warm = 100 }
             deadline = "20ms"
             memory = "16MiB"
             may_target = ["admin"]
+            on-fault = "stop"
+            update = "hold"
+            pin = "sha256:abababababababababababababababababababababababababababababababab"
             settings = { flood = "6 in 10s", steps = ["warn", "kick"], since = 1979-05-27 }
             [script.group-guard.chat."qq/group/778899"]
             settings = { flood = "12 in 10s" }
@@ -423,13 +451,41 @@ mod tests {
         let setup = &config.scripts["group-guard"];
         assert_eq!(setup.grants.mode, Mode::DryRun);
         assert!(setup.grants.listed && setup.grants.may_target_admins && setup.grants.allow.contains("kick"));
-        assert_eq!(setup.grants.budget.len(), 3);
+        assert_eq!(setup.grants.budget[&Counted::in_each("message")], "5/min".parse().unwrap());
+        assert_eq!((setup.grants.budget.len(), setup.grants.on_fault), (4, OnFault::Stop));
+        assert_eq!((setup.update, setup.pin), (Update::Hold, Some(ReleaseId([0xab; 32]))));
         assert!(setup.imports.kv && setup.imports.roster && !setup.imports.kv_shared);
         assert_eq!(setup.policy, InstancePolicy::Warm { max_calls: 100 });
         assert_eq!((setup.limits.deadline, setup.limits.memory), (Duration::from_millis(20), 16 << 20));
         assert_eq!(setup.settings["since"], json!("1979-05-27"));
         let layers: Vec<_> = setup.chat_settings.iter().map(|(pattern, _)| pattern.to_string()).collect();
         assert_eq!(layers, ["qq/*/*", "qq/group/778899"], "the widest comes first");
+    }
+
+    #[test]
+    fn a_set_of_chats_is_meant_by_its_name_wherever_chats_are() {
+        let config = parse(
+            "[chats.lively]\naddresses = [\"qq/group/1\", \"qq/group/2\"]\n[script.a]\nchats = [\"chats.lively\", \"wx\"]\n\
+             [script.a.chat.\"chats.lively\"]\nsettings = { x = 1 }",
+        );
+        let setup = &config.scripts["a"];
+        let chats: Vec<_> = setup.grants.chats.iter().map(ToString::to_string).collect();
+        assert_eq!(chats, ["qq/group/1", "qq/group/2", "wx/*/*"]);
+        assert_eq!(setup.chat_settings.len(), 2);
+        for (text, says) in [
+            ("[chats.a]\naddresses = []", "`chats.a` names no chat"),
+            ("[chats.a]\naddress = []", "unknown key `address`"),
+            ("[chats.\"A b\"]\naddresses = [\"qq\"]", "cannot name a set of chats"),
+            (
+                "[chats.home]\naddresses = [\"qq\"]\n[script.a]\nchats = \"chats.hom\"",
+                "is a set that there is not",
+            ),
+            ("[script.a]\nchats = []", "`chats` is empty"),
+            ("[script.a.chat.\"chats.x\"]\nsettings = {}", "is a set that there is not"),
+        ] {
+            let error = Config::parse(Path::new("mynah.toml"), text).unwrap_err();
+            assert!(error.to_string().contains(says), "{error}");
+        }
     }
 
     #[test]

@@ -15,13 +15,15 @@ use crate::run::{self, Running};
 use crate::watch::Watch;
 
 /// Runs until it is told to stop.
-pub(crate) fn main(config: Config) -> Result<(), Failure> {
+pub(crate) fn main(mut config: Config) -> Result<(), Failure> {
     output::log_to_stderr("info");
     if let Some(account) = config.accounts.iter().find(|account| account.reports.post_stdout) {
         let text =
             format!("account `{}` has `post_stdout`, and stdout is the prompt of `mynah dev`", account.name);
         return Err(Failure::usage(text).hint("use `mynah run`, or take `post_stdout` away"));
     }
+    // Whoever saves the source of a script knows what it asks for.
+    config.own_builds = true;
     let mut watch = Watch::new(Path::new("."), &config.scripts_dir, &config.data_dir)?;
     watch.build();
     run::tokio_runtime()?.block_on(async {

@@ -28,20 +28,24 @@ use tokio::task::JoinSet;
 
 use crate::allowed::Allowed;
 use crate::config::{
-    AccountConfig, Config, KeyConfig, ListenConfig, NetworkConfig, SecretSource, SimAccount, TlsFiles,
+    AccountConfig, Config, KeyConfig, ListenConfig, LiveFile, NetworkConfig, SecretSource, SimAccount,
+    TlsFiles,
 };
 use crate::doors::Doors;
 use crate::exit::{Exit, Failure};
 use crate::{output, rules};
 
 /// The journal's file in the data folder.
-const DATABASE: &str = "mynah.db";
+pub(crate) const DATABASE: &str = "mynah.db";
 
 /// The accounts' files in the data folder, if `tmpdir` says nothing else.
 const TMPDIR: &str = "tmp";
 
 /// The folder of the data folder that media are kept in.
 const MEDIA: &str = "media";
+
+/// The folder of the data folder that the accepted releases of scripts are kept in.
+const ACCEPTED: &str = "releases";
 
 /// Runs until it is told to stop.
 pub(crate) fn main(config: Config) -> Result<(), Failure> {
@@ -97,6 +101,7 @@ impl Running {
     pub async fn start(mut config: Config, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
         config.check_exposure()?;
         mynah_runtime::crypto::install();
+        let config_file = Arc::new(LiveFile::of(&config));
         let keys = config.keys.iter().map(KeyConfig::open).collect::<Result<Vec<_>, _>>()?;
         let keys = Keys::new(keys).map_err(Failure::usage)?;
         let certificates = config.listen.iter().map(certificate).collect::<Result<Vec<_>, _>>()?;
@@ -122,10 +127,13 @@ impl Running {
         let host_config = HostConfig {
             workers: None,
             max_action_age: config.max_action_age,
+            config_file: Some(config_file),
             scripts: ScriptSources {
                 dir: Some(config.scripts_dir),
                 embedded: rules::embedded(),
                 setups: config.scripts,
+                accepted: Some(config.data_dir.join(ACCEPTED)),
+                own_builds: config.own_builds,
             },
             journal: config.journal,
             media: MediaConfig { dir: Some(config.data_dir.join(MEDIA)), ..config.media },
@@ -221,6 +229,20 @@ impl Running {
         tokio::join!(served, self.reporters.stop());
         self.host.shutdown().await;
     }
+}
+
+/// Whether a host could start with a configuration, as far as files, secrets and certificates go; nothing is started.
+pub(crate) fn verify(config: &Config) -> Result<(), Failure> {
+    config.check_exposure()?;
+    let keys = config.keys.iter().map(KeyConfig::open).collect::<Result<Vec<_>, _>>()?;
+    Keys::new(keys).map_err(Failure::usage)?;
+    config.listen.iter().map(certificate).collect::<Result<Vec<_>, _>>()?;
+    open_webhook_secrets(&mut config.clone())?;
+    let mut doors = Doors::default();
+    for account in &config.accounts {
+        set_up(account, Arc::new(SystemClock), &mut doors)?;
+    }
+    Ok(())
 }
 
 fn scheme(tls: bool) -> &'static str {

@@ -110,6 +110,7 @@ fn consider(
     action: Action,
 ) -> Result<Verdict, Refusal> {
     check_grant(occasion, &action.body)?;
+    let asked = action.body.name();
     if action.tag.as_ref().is_some_and(|tag| tag.len() > limits::TAG_BYTES) {
         return Err(Refusal::new(
             Code::ActionInvalid,
@@ -154,7 +155,7 @@ fn consider(
         cause: occasion.seq(),
         origin: occasion.event.map(Event::address),
         depth: occasion.depth(),
-        reason: action.reason,
+        reason: crate::moderation::reason(action.reason, asked, occasion.actor),
         tag: action.tag,
         tell_result: action.tell_result,
         decided_at: occasion.now,
@@ -170,8 +171,10 @@ fn consider(
         if grants.runs_dry(account.embedded) {
             return Ok(Verdict::DryRun(act));
         }
-        take_budget(occasion, grants, budgets, &act)?;
+        take_budget(occasion, grants, budgets, asked, &act)?;
     }
+    // Last, so that what is refused for anything else takes nothing from the others who act for the account.
+    crate::moderation::take_kicks(budgets, &act, occasion.now)?;
     Ok(Verdict::Granted(act))
 }
 
@@ -367,28 +370,39 @@ fn take_budget(
     occasion: &Occasion<'_>,
     grants: &Grants,
     budgets: &Budgets,
+    asked: &'static str,
     act: &Act,
 ) -> Result<(), Refusal> {
-    let (Some(script), Some((kind, rate))) = (occasion.actor.script(), grants.rate(&act.body)) else {
-        return Ok(());
+    let Some(script) = occasion.actor.script() else { return Ok(()) };
+    let rates: Vec<_> = grants.rates(asked).collect();
+    let wanted: Vec<_> = rates
+        .iter()
+        .map(|(counted, rate)| {
+            ((script.clone(), counted.clone(), counted.per_chat.then(|| act.address())), *rate)
+        })
+        .collect();
+    let Err(place) = budgets.scripts.take(&wanted, people(&act.body), occasion.now) else { return Ok(()) };
+    let (counted, rate) = match rates.into_iter().nth(place) {
+        Some((counted, rate)) => (counted.to_string(), String::from(rate)),
+        None => Default::default(),
     };
-    // Five members kicked at once are five kicks.
-    let count = match &act.body {
+    let key = if counted.contains(' ') { format!("\"{counted}\"") } else { counted.clone() };
+    Err(Refusal::new(
+        Code::BudgetExhausted,
+        format!("script `{script}` used up its budget of {rate} for `{counted}`"),
+    )
+    .hint(format!("raise `budget = {{ {key} = \"{rate}\" }}` under `[script.{script}]` in mynah.toml")))
+}
+
+/// How many an action counts for: five members kicked at once are five kicks.
+pub(crate) fn people(body: &ActionBody) -> usize {
+    match body {
         ActionBody::Shutup { members, .. }
         | ActionBody::Unshutup { members }
         | ActionBody::Kick { members, .. } => members.len(),
         ActionBody::Invite { friends } | ActionBody::CreateGroup { friends, .. } => friends.len(),
         _ => 1,
-    };
-    if budgets.take(script, kind, rate, count, occasion.now) {
-        return Ok(());
     }
-    let rate = String::from(rate);
-    Err(Refusal::new(
-        Code::BudgetExhausted,
-        format!("script `{script}` used up its budget of {rate} for `{kind}`"),
-    )
-    .hint(format!("raise `budget.{kind}` under `[script.{script}]` in mynah.toml")))
 }
 
 #[cfg(test)]

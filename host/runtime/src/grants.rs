@@ -1,6 +1,7 @@
 //! What the operator allows a script: the content of `[script.NAME]` in `mynah.toml`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::str::FromStr;
 
 use mynah_model::action::ActionBody;
@@ -30,6 +31,26 @@ impl Mode {
             Self::Live => "live",
             Self::DryRun => "dry-run",
             Self::Off => "off",
+        }
+    }
+}
+
+/// What becomes of an event when the script fails on it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnFault {
+    /// The scripts after it see the event as if it were not there.
+    #[default]
+    Skip,
+    /// They do not see it: for a guard that the others rely on.
+    Stop,
+}
+
+impl OnFault {
+    /// As it stands in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Skip => "skip",
+            Self::Stop => "stop",
         }
     }
 }
@@ -93,6 +114,55 @@ impl Default for KvQuota {
     }
 }
 
+/// What a rate of a budget counts: an action by its name, or `message` for all that is said; in all chats together, or
+/// in each of them: `kick`, `kick per chat`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Counted {
+    /// The action's name, or `message`.
+    pub what: String,
+    /// Whether every chat has a count of its own.
+    pub per_chat: bool,
+}
+
+impl Counted {
+    /// What makes a count one of each chat.
+    const PER_CHAT: &str = " per chat";
+
+    /// Every word that a budget knows.
+    pub fn words() -> impl Iterator<Item = &'static str> {
+        // What only the host itself does has bounds of its own.
+        ActionBody::NAMES
+            .into_iter()
+            .filter(|name| !matches!(*name, "stop" | "schedule" | "cancel"))
+            .chain(["message"])
+    }
+
+    /// In all chats together.
+    pub fn over_all(what: &str) -> Self {
+        Self { what: what.to_owned(), per_chat: false }
+    }
+
+    /// In each chat.
+    pub fn in_each(what: &str) -> Self {
+        Self { what: what.to_owned(), per_chat: true }
+    }
+}
+
+impl From<&str> for Counted {
+    fn from(text: &str) -> Self {
+        match text.strip_suffix(Self::PER_CHAT) {
+            Some(what) => Self::in_each(what.trim_end()),
+            None => Self::over_all(text),
+        }
+    }
+}
+
+impl fmt::Display for Counted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.what, if self.per_chat { Self::PER_CHAT } else { "" })
+    }
+}
+
 /// What a script may do.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Grants {
@@ -104,14 +174,17 @@ pub struct Grants {
     pub allow: BTreeSet<String>,
     /// The chats it is called for and may act in; empty means every chat it is called for, and no other to act in.
     pub chats: Vec<AddressPattern>,
-    /// How often it may do what, by the action's name. `message` counts `reply`, `send` and `send-media` together.
-    pub budget: BTreeMap<String, Rate>,
     /// How much state it may hold.
     pub kv: KvQuota,
-    /// Whether it may moderate admins, where the account is the owner.
-    pub may_target_admins: bool,
     /// From where it may fetch, and what the host adds.
     pub fetch: FetchGrants,
+    /// How often it may do what. `message` counts `reply`, `send` and `send-media` together, but for those that have a rate
+    /// of their own. What nothing is said of has the rate of [`limits::BUDGETS`], if there is one.
+    pub budget: BTreeMap<Counted, Rate>,
+    /// Whether it may moderate admins, where the account is the owner.
+    pub may_target_admins: bool,
+    /// What becomes of an event when it fails.
+    pub on_fault: OnFault,
 }
 
 impl Grants {
@@ -126,6 +199,7 @@ impl Grants {
             kv: KvQuota::default(),
             may_target_admins: false,
             fetch: FetchGrants::default(),
+            on_fault: OnFault::Skip,
         }
     }
 
@@ -145,18 +219,29 @@ impl Grants {
         self.chats.iter().any(|pattern| pattern.matches(address))
     }
 
-    /// The budget that an action counts against. Fetches have one even if the operator names none.
-    pub fn rate(&self, body: &ActionBody) -> Option<(&'static str, Rate)> {
-        let name = body.name();
-        let kind = match body {
-            ActionBody::Reply { .. } | ActionBody::Send { .. } | ActionBody::SendMedia { .. } => "message",
-            _ => name,
-        };
-        self.budget
-            .get(name)
-            .map(|rate| (name, *rate))
-            .or_else(|| self.budget.get(kind).map(|rate| (kind, *rate)))
-            .or_else(|| matches!(body, ActionBody::Fetch { .. }).then_some((name, limits::FETCH_RATE)))
+    /// The rates that an action of this name counts against: over all chats, and in its own.
+    pub fn rates(&self, action: &'static str) -> impl Iterator<Item = (Counted, Rate)> {
+        [Counted::over_all, Counted::in_each]
+            .into_iter()
+            .filter_map(move |counted| self.rate(action, counted))
+    }
+
+    /// Every rate in force: those that the operator wrote, and those of every script that stand beside them.
+    pub fn budgets(&self) -> impl Iterator<Item = (Counted, Rate)> {
+        let usual = limits::BUDGETS.iter().map(|(name, rate)| (Counted::over_all(name), *rate));
+        let usual = usual.filter(|(counted, _)| !self.budget.contains_key(counted));
+        self.budget.iter().map(|(counted, rate)| (counted.clone(), *rate)).chain(usual)
+    }
+
+    /// The narrowest rate that the operator wrote for an action, else that of every script.
+    fn rate(&self, action: &'static str, counted: impl Fn(&str) -> Counted) -> Option<(Counted, Rate)> {
+        let group = matches!(action, "reply" | "send" | "send-media").then_some("message");
+        let mut words = [Some(action), group].into_iter().flatten().map(&counted);
+        words.find_map(|key| self.budget.get(&key).map(|rate| (key.clone(), *rate))).or_else(|| {
+            let key = counted(action);
+            let usual = limits::BUDGETS.iter().find(|(name, _)| !key.per_chat && *name == key.what);
+            usual.map(|(_, rate)| (key, *rate))
+        })
     }
 }
 
@@ -180,5 +265,24 @@ mod tests {
         assert!(grants.allows(&ActionBody::Stop));
         assert!(!grants.allows(&ActionBody::Kick { members: vec![], reject_again: false }));
         assert!(!grants.reaches(&"sim/group/1".parse().unwrap()));
+    }
+
+    #[test]
+    fn an_action_counts_against_its_narrowest_rate_over_all_chats_and_in_its_own() {
+        let mut grants = Grants::unlisted();
+        let rate = |text: &str| text.parse::<Rate>().unwrap();
+        for (key, text) in [("message", "60/min"), ("message per chat", "20/min"), ("send-media", "3/h")] {
+            grants.budget.insert(Counted::from(key), rate(text));
+        }
+        let counted = |action| {
+            grants
+                .rates(action)
+                .map(|(key, rate)| format!("{key} {}", String::from(rate)))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(counted("reply"), ["message 60/min", "message per chat 20/min"]);
+        assert_eq!(counted("send-media"), ["send-media 3/h", "message per chat 20/min"]);
+        assert_eq!(counted("kick"), ["kick 6/min"], "the rate of every script");
+        assert_eq!(counted("recall"), Vec::<String>::new());
     }
 }

@@ -23,6 +23,7 @@ use crate::audit::{Asked, outcome_of};
 use crate::budget::Budgets;
 use crate::ended::Ended;
 use crate::gate::{self, ActingAccount, Occasion, Verdict};
+use crate::grants::OnFault;
 use crate::kv_usage::Extent;
 use crate::limits;
 use crate::operators;
@@ -166,6 +167,9 @@ impl Handling {
                     .as_ref()
                     .is_ok_and(|actions| actions.iter().any(|action| action.body == ActionBody::Stop))
             });
+            // One that is left out has failed too: whoever relies on it must not run without it.
+            let failed = report.as_ref().map_or(true, |report| report.result.is_err());
+            let stops = stops || (failed && live.grants.on_fault == OnFault::Stop);
             // One that runs dry hides nothing from those that do not.
             let stops = stops
                 && !live.grants.runs_dry(account.sim().is_some())
@@ -297,6 +301,10 @@ impl Handling {
         for line in &report.log {
             tracing::info!(target: "mynah::script", script = %script.name, seq = %event.seq, level = ?line.level, "{}", line.text);
         }
+        if report.log_cut > 0 {
+            live.refusals.count("log", Code::LimitLog);
+            tracing::warn!(script = %script.name, seq = %event.seq, code = %Code::LimitLog, "{} lines of the script's log were left out or cut: it may write {} bytes for one event", report.log_cut, script.limits.log);
+        }
         let actions = match report.result {
             Ok(actions) => {
                 live.health.called(now, report.cpu, None);
@@ -383,6 +391,7 @@ impl Handling {
                     if refusal.code == Code::BudgetExhausted {
                         self.alert_of_budget(&live, &refusal, now);
                     }
+                    live.refusals.count(name, refusal.code);
                     tracing::info!(script = %script.name, seq = %event.seq, action = name, code = %refusal.code, "action refused: {}", refusal.text);
                     if let Some(action) = tell {
                         let act = self.told_act(event, account, &actor, action, now);

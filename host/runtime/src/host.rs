@@ -10,10 +10,10 @@ use mynah_model::action::{Action, ActionBody, Actor, Outcome, Target};
 use mynah_model::address::{Address, AddressPattern};
 use mynah_model::clock::{Clock, UnixMs};
 use mynah_model::event::{AccountState, Event};
-use mynah_model::names::{AccountName, ActNumber, ScriptName, Seq};
+use mynah_model::names::{AccountName, ActNumber, ReleaseId, ScriptName, Seq};
 use mynah_model::refusal::{Code, Refusal};
 use mynah_networks::AvatarOf;
-use mynah_store::{AuditFilter, AuditPage, Batch, Recovery, Store, StoreError, Write};
+use mynah_store::{AuditEntry, AuditFilter, AuditPage, Batch, Recovery, Store, StoreError, Write};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, oneshot, watch};
@@ -35,6 +35,7 @@ use crate::housekeeping::Housekeeping;
 use crate::intake::Intake;
 use crate::lifecycle::{Lifecycle, Maker, NewAccount, Started};
 use crate::limits;
+use crate::live_config::{ConfigStatus, LiveConfig};
 use crate::media::{MediaConfig, MediaStore};
 use crate::outbox::Outbox;
 use crate::pause::{Changing, Pause, PauseError, Pauses, Scope};
@@ -42,6 +43,7 @@ use crate::record::{Handled, Records};
 use crate::reload::Watch;
 use crate::rules::Rules;
 use crate::scheduler::Scheduler;
+use crate::script_detail::ScriptDetail;
 use crate::scripts::Catalog;
 use crate::setup::{AccountSetup, HostConfig};
 use crate::state::Uncommitted;
@@ -59,6 +61,7 @@ struct Inner {
     outbox: Arc<Outbox>,
     handling: Arc<Handling>,
     catalog: Arc<Catalog>,
+    config: Arc<LiveConfig>,
     records: Arc<Records>,
     media: MediaStore,
     avatars: Avatars,
@@ -76,7 +79,8 @@ struct Running {
     media: JoinHandle<()>,
     alerts: JoinHandle<()>,
     housekeeping: JoinHandle<()>,
-    _watch: Option<Watch>,
+    _scripts: Option<Watch>,
+    _config: Option<Watch>,
 }
 
 /// The running host; clones are the same host.
@@ -145,14 +149,15 @@ impl Host {
         ));
         let timers = Arc::new(Timers::default());
         let records = Arc::new(Records::new());
-        let catalog = Arc::new(Catalog::new(
-            engine.clone(),
-            config.scripts,
-            rules.clone(),
-            waiting.clone(),
-            store.clone(),
-        ));
-        let watch = load_scripts(&catalog)?;
+        let catalog =
+            Catalog::new(engine.clone(), config.scripts, rules.clone(), waiting.clone(), store.clone());
+        let catalog = Arc::new(catalog.map_err(|error| HostError::ScriptsFolder {
+            path: "releases, in the data folder".into(),
+            error: error.to_string(),
+        })?);
+        let scripts_watch = load_scripts(&catalog)?;
+        let live_config =
+            Arc::new(LiveConfig::new(config.config_file.take(), catalog.clone(), waiting.clone()));
 
         for event in recovery.unhandled {
             let event = match event {
@@ -200,7 +205,16 @@ impl Host {
             journal: config.journal,
         };
         let housekeeping = tasks.spawn(housekeeping.run());
-        let running = Running { workers, timers, media: keeping, alerts, housekeeping, _watch: watch };
+        let config_watch = live_config.watch();
+        let running = Running {
+            workers,
+            timers,
+            media: keeping,
+            alerts,
+            housekeeping,
+            _scripts: scripts_watch,
+            _config: config_watch,
+        };
         let running = Mutex::new(Some(running));
         let inner = Inner {
             accounts,
@@ -210,6 +224,7 @@ impl Host {
             outbox,
             handling,
             catalog,
+            config: live_config,
             records,
             media,
             avatars: Avatars::default(),
@@ -501,7 +516,55 @@ impl Host {
 
     /// Every script that was found, live or not.
     pub fn scripts(&self) -> Vec<ScriptStatus> {
-        self.inner.catalog.status()
+        let error = self.inner.config.status().error;
+        let scripts = self.inner.catalog.status().into_iter();
+        scripts.map(|status| ScriptStatus { grants_error: error.clone(), ..status }).collect()
+    }
+
+    /// One script with all that is known of it.
+    pub fn script(&self, name: &str) -> Option<ScriptDetail> {
+        let mut detail = self.inner.catalog.detail(name)?;
+        detail.status.grants_error = self.inner.config.status().error;
+        Some(detail)
+    }
+
+    /// Lets a release in that waits; whoever asks stands in the audit.
+    ///
+    /// # Errors
+    /// `release.none` if this release does not wait; otherwise why it cannot be live.
+    pub async fn accept_release(
+        &self,
+        name: &ScriptName,
+        release: ReleaseId,
+        by: &Actor,
+    ) -> Result<Result<(), Refusal>, HostError> {
+        let (catalog, script) = (self.inner.catalog.clone(), name.clone());
+        let accepted = tokio::task::spawn_blocking(move || catalog.accept(&script, &release)).await;
+        let accepted = accepted.map_err(|error| std::io::Error::other(error.to_string()))?;
+        if accepted.is_ok() {
+            let (number, at) = (self.inner.handling.next_act(), self.now());
+            let asked = Asked { number, at, actor: by, address: None, seq: None };
+            let text = "a release that waited was let in".to_owned();
+            let (script, release) = (Some(name.clone()), Some(release.hex()));
+            let entry = AuditEntry { script, release, ..asked.entry("accept", Outcome::Done, text) };
+            self.inner.store.write_durable(Batch::from(Write::Audit(entry))).await?;
+        }
+        Ok(accepted)
+    }
+
+    /// What became of `mynah.toml` since the host was started.
+    pub fn config(&self) -> ConfigStatus {
+        self.inner.config.status()
+    }
+
+    /// Reads `mynah.toml` again, whether it was saved or not.
+    ///
+    /// # Errors
+    /// `config.refused`: what was in force stays so.
+    pub async fn reload_config(&self) -> Result<Result<ConfigStatus, Refusal>, HostError> {
+        let config = self.inner.config.clone();
+        let reloaded = tokio::task::spawn_blocking(move || config.reload()).await;
+        Ok(reloaded.map_err(|error| std::io::Error::other(error.to_string()))?)
     }
 
     /// How much state a script may hold.
@@ -681,7 +744,13 @@ fn load_scripts(catalog: &Arc<Catalog>) -> Result<Option<Watch>, HostError> {
     }
     catalog.scan().map_err(|error| failed(dir, error.to_string()))?;
     let Some(dir) = dir else { return Ok(None) };
-    let watch = Watch::start(catalog.clone(), dir).map_err(|error| failed(Some(dir), error.to_string()))?;
+    let watched = catalog.clone();
+    let watch = Watch::start(dir, move || {
+        if let Err(error) = watched.scan() {
+            tracing::error!(%error, "the scripts folder cannot be read; what is live stays so");
+        }
+    });
+    let watch = watch.map_err(|error| failed(Some(dir), error.to_string()))?;
     catalog.scan().map_err(|error| failed(Some(dir), error.to_string()))?;
     Ok(Some(watch))
 }

@@ -30,11 +30,14 @@
 //! - `avatars`: pictures of people and groups, kept for an hour
 //! - [`media`]: pictures and files: where they lie, and where they come from
 //! - [`fetch`]: asking the web for something; [`crypto`]: what it is encrypted with
-//! - [`scripts`], `rules`, [`health`], `reload`: files -> releases -> the live rule set
+//! - `scripts`, `script_setup`, `found`, `accepted`, `rules`, [`health`], `refusals`: files and grants -> releases -> the live
+//!   rule set
+//! - [`live_config`], `reload`: `mynah.toml` and folders, watched
 //! - [`why`]: one event explained
-//! - [`status`]: what the host shows of itself
+//! - [`status`], [`script_detail`]: what the host shows of itself
 //! - [`limits`]: every bound, with the reason for the number
 
+mod accepted;
 pub mod account;
 mod accounts;
 mod act_outcome;
@@ -48,6 +51,7 @@ pub mod deliveries;
 mod ended;
 pub mod fetch;
 mod fetches;
+mod found;
 pub mod gate;
 pub mod grants;
 mod handling;
@@ -61,6 +65,7 @@ mod kv_entries;
 mod kv_usage;
 pub mod lifecycle;
 pub mod limits;
+pub mod live_config;
 pub mod login_code;
 pub mod media;
 pub mod moderation;
@@ -70,10 +75,13 @@ mod outbox;
 mod outside;
 pub mod pause;
 pub mod record;
+mod refusals;
 mod reload;
 mod rules;
 pub mod scheduler;
-pub mod scripts;
+pub mod script_detail;
+mod script_setup;
+mod scripts;
 mod setup;
 mod state;
 pub mod status;
@@ -98,11 +106,13 @@ pub use housekeeping::JournalConfig;
 pub use idempotency::IdempotentCalls;
 pub use kv_entries::{KvChange, KvChangeError, KvEntry, KvScope, check_kv};
 pub use lifecycle::{Clients, NewAccount, Started};
+pub use live_config::{ConfigFile, ConfigStatus, Reread};
 pub use login_code::LoginCode;
 pub use media::{MediaConfig, MediaError, MediaStore};
 pub use mynah_store::{
     AuditEntry, AuditFilter, AuditPage, AuditRow, DeadLetter, Delivery, IdempotencyKey, IdempotentCall,
 };
-pub use scripts::{ScriptSetup, ScriptSources};
+pub use script_detail::ScriptDetail;
+pub use script_setup::{ScriptSetup, ScriptSetups, ScriptSources, Update};
 pub use setup::{AccountSetup, HostConfig};
 pub use status::{OutboxEntry, ScriptStatus};

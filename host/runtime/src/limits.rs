@@ -1,6 +1,10 @@
 //! Every bound of the runtime, with its unit and the reason for the number. The engine's are in its own `limits`.
 
+use std::fmt::Display;
 use std::time::Duration;
+
+use mynah_engine::LimitRow;
+use mynah_model::refusal::Code;
 
 use crate::grants::Rate;
 
@@ -112,13 +116,36 @@ pub const TAG_BYTES: usize = 128;
 /// Seconds of a mute, least and most (QQ's limits; OneBot v11 set_group_ban clamps at 2_592_000).
 pub const SHUTUP_SECONDS: std::ops::RangeInclusive<u32> = 60..=2_592_000;
 
+/// What a script may do if the operator says nothing of it. Kicks: 6/min, ten times what a lively group needs, and
+/// a rule that went mad empties nothing before somebody looks. Mutes: 30/min, enough for a raid, which `shutup-all` ends in
+/// one act; a mute can be undone. Fetches: as often as people ask things in lively groups, and far from what hurts a server.
+pub const BUDGETS: [(&str, Rate); 3] = [
+    ("kick", Rate { count: 6, per_ms: 60_000 }),
+    ("shutup", Rate { count: 30, per_ms: 60_000 }),
+    ("fetch", Rate { count: 60, per_ms: 60_000 }),
+];
+
+/// Members that one account kicks, whoever asks: scripts, webhooks and API callers together. 30/min: a person with a
+/// list works no faster, and a stolen key does not empty a group of a thousand before somebody sees it.
+pub const KICKS: Rate = Rate { count: 30, per_ms: 60_000 };
+
+/// Counts of budgets that are kept at once: a count for each script, action and chat that was not idle for long. 100,000 are
+/// some 15 MiB; beyond it nothing more is granted until some are full again.
+pub const BUDGET_COUNTS: usize = 100_000;
+
+/// Milliseconds between two looks for counts that are full again and need not be kept.
+pub const BUDGET_LOOK_MS: i64 = 1_000;
+
 /// Members that one shutup or kick may name.
 pub const MODERATED_AT_ONCE: usize = 100;
 
 /// Events kept for subscribers that lag; whoever lags further reads the journal.
 pub const BROADCAST: usize = 4_096;
 
-/// How long a file in the scripts folder must have been left alone before it is looked at.
+/// Bytes of `mynah.toml`: thousands of scripts fit.
+pub const CONFIG_BYTES: u64 = 4 << 20;
+
+/// How long a file in the scripts folder, or `mynah.toml`, must have been left alone before it is looked at.
 pub const RELOAD_DEBOUNCE: Duration = Duration::from_millis(150);
 
 /// How often whoever waits for everything to be delivered looks again.
@@ -216,10 +243,6 @@ pub const FETCHES_PER_SCRIPT: usize = 4;
 
 /// Fetches of one script that wait or are under way. With a server that takes a second this is a quarter of a minute.
 pub const FETCHES_OPEN: usize = 64;
-
-/// How often a script may fetch if the operator says nothing: as often as people ask things in lively groups, and far from
-/// what hurts a server.
-pub const FETCH_RATE: Rate = Rate { count: 60, per_ms: 60_000 };
 
 /// Bytes of a place that a script may fetch from: a host's name has 253.
 pub const FETCH_ORIGIN_BYTES: usize = 300;
@@ -333,3 +356,43 @@ pub const JOURNAL_TOTAL_BYTES: u64 = 1 << 30;
 
 /// Milliseconds for which the journal is kept however large the database is: what answers `why` for what was just seen.
 pub const JOURNAL_LEAST_MS: i64 = 3_600_000;
+
+/// What bounds scripts beside the engine's limits, as it is shown to people.
+pub fn rows() -> Vec<LimitRow> {
+    let row = |limit, allows: &dyn Display, code| LimitRow::fixed(limit, allows, code);
+    let time = |duration: Duration| format!("{} ms", duration.as_millis());
+    let budgets = BUDGETS.map(|(action, rate)| {
+        let limit = match action {
+            "kick" => "kicks of one script",
+            "shutup" => "mutes of one script",
+            _ => "fetches of one script",
+        };
+        let row = LimitRow::fixed(limit, String::from(rate), Code::BudgetExhausted);
+        LimitRow { key: Some("budget"), ..row }
+    });
+    let mut rows = vec![
+        row("CPU time of all scripts for one event", &time(CHAIN_DEADLINE), Code::LimitDeadline),
+        row("CPU time of one script at once", &time(CPU_BUDGET), Code::BudgetCpu),
+        row("share of a core that one script gets back", &format!("1/{CPU_SHARE}"), Code::BudgetCpu),
+        row("faults within a minute", &BREAKER_FAULTS, Code::ScriptBreaker),
+        row("events queued in one chat", &CHAT_QUEUE, Code::LimitQueue),
+        row("events queued in all chats", &TOTAL_QUEUE, Code::LimitQueue),
+        row("acts of one account that wait", &OUTBOX, Code::OutboxFull),
+        row("timers of one script in one chat", &TIMERS_PER_CHAT, Code::LimitTimers),
+        row("timers of one script", &TIMERS_PER_SCRIPT, Code::LimitTimers),
+        row("fetches of one script that wait", &FETCHES_OPEN, Code::LimitFetches),
+        row("bytes of a timer's payload", &TIMER_PAYLOAD_BYTES, Code::ActionInvalid),
+        row("depth of answers to our own messages", &LOOP_DEPTH, Code::LoopDepth),
+    ];
+    let kv = [
+        ("bytes of state of one script", "kv", KV_BYTES),
+        ("keys of state of one script", "kv_keys", KV_KEYS),
+    ];
+    rows.extend(kv.map(|(limit, key, allows)| LimitRow {
+        key: Some(key),
+        ..LimitRow::fixed(limit, allows, Code::LimitKvTotal)
+    }));
+    rows.extend(budgets);
+    rows.push(row("kicks of one account, whoever asks", &String::from(KICKS), Code::ModerationRate));
+    rows
+}

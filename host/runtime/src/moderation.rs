@@ -2,13 +2,46 @@
 //!
 //! The network would refuse most of this too; refusing it here is what keeps a hostile or broken rule from trying,
 //! on networks that are less careful, and what gives one answer on all of them.
+//!
+//! What is never done, whoever asks: acting on the owner of a group, on the account itself, or on an admin (scripts may
+//! with `may_target`, where the account is the owner); acting without a role; mutes of less than a minute or more than
+//! thirty days; more than [`limits::KICKS`]. Every act that is done has a number, the seq of the event that it was decided
+//! on (an API caller's has none), and a reason.
 
-use mynah_model::action::ActionBody;
+use mynah_model::action::{Act, ActionBody, Actor};
 use mynah_model::address::ChatKind;
+use mynah_model::clock::UnixMs;
 use mynah_model::refusal::{Code, Refusal};
 use mynah_model::roster::{Group, Role, Roster};
 
+use crate::budget::Budgets;
+use crate::gate::people;
 use crate::limits;
+
+/// The actions that are done to people.
+const DONE_TO_PEOPLE: [&str; 5] = ["shutup", "unshutup", "shutup-all", "kick", "recall"];
+
+/// The reason that is kept with an act. What is done to people has one in any case, and be it that nobody gave any.
+pub(crate) fn reason(given: Option<String>, action: &str, by: &Actor) -> Option<String> {
+    let given = given.filter(|reason| !reason.trim().is_empty());
+    given.or_else(|| DONE_TO_PEOPLE.contains(&action).then(|| format!("{} gave no reason", by.without_key())))
+}
+
+/// Counts the members that an act kicks against what all who act for its account have together.
+pub(crate) fn take_kicks(budgets: &Budgets, act: &Act, now: UnixMs) -> Result<(), Refusal> {
+    if !matches!(act.body, ActionBody::Kick { .. }) {
+        return Ok(());
+    }
+    let wanted = [(act.account.clone(), limits::KICKS)];
+    budgets.kicks.take(&wanted, people(&act.body), now).map_err(|_| {
+        let most = String::from(limits::KICKS);
+        Refusal::new(
+            Code::ModerationRate,
+            format!("account `{}` kicks {most} at most, whoever asks for it", act.account),
+        )
+        .hint("go on in a minute: nothing raises this")
+    })
+}
 
 /// Whether an action may be done in the chat, as far as roles and targets go. Actions that moderate nobody pass.
 pub fn check(
@@ -143,6 +176,16 @@ mod tests {
         );
         assert_eq!(code(Role::Admin, &kick(&["stranger"]), false), Some(Code::ModerationAbsent));
         assert_eq!(code(Role::Admin, &kick(&[]), false), Some(Code::ActionInvalid));
+    }
+
+    #[test]
+    fn what_is_done_to_people_has_a_reason_and_what_is_said_needs_none() {
+        let given = |text: &str| Some(text.to_owned());
+        assert_eq!(reason(given("flood"), "kick", &Actor::Api).as_deref(), Some("flood"));
+        assert_eq!(reason(given("  "), "kick", &Actor::Webhook).as_deref(), Some("webhook gave no reason"));
+        let key = Actor::ApiKey { key: "nightly".parse().unwrap() };
+        assert_eq!(reason(None, "shutup", &key).as_deref(), Some("api gave no reason"));
+        assert_eq!(reason(None, "reply", &Actor::Api), None);
     }
 
     #[test]

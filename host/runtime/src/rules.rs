@@ -12,12 +12,14 @@ use mynah_model::names::ScriptName;
 
 use crate::grants::Grants;
 use crate::health::Health;
+use crate::refusals::RefusalCounts;
 
 /// A script that is live: its release, what it may do, and how it is doing.
 pub(crate) struct LiveScript {
     pub(crate) script: Arc<Script>,
     pub(crate) grants: Grants,
-    pub(crate) health: Health,
+    pub(crate) health: Arc<Health>,
+    pub(crate) refusals: Arc<RefusalCounts>,
     pub(crate) since: UnixMs,
 }
 

@@ -12,8 +12,9 @@ use crate::alerts::DiskWatch;
 use crate::housekeeping::JournalConfig;
 use crate::lifecycle::Clients;
 use crate::limits;
+use crate::live_config::ConfigFile;
 use crate::media::MediaConfig;
-use crate::scripts::ScriptSources;
+use crate::script_setup::ScriptSources;
 
 /// An account to be run.
 pub struct AccountSetup {
@@ -33,6 +34,8 @@ pub struct HostConfig {
     pub max_action_age: Duration,
     /// Where scripts come from.
     pub scripts: ScriptSources,
+    /// The file that says what scripts may do, if it is to be read again when it is saved.
+    pub config_file: Option<Arc<dyn ConfigFile>>,
     /// How media are kept and where they may come from.
     pub media: MediaConfig,
     /// The accounts, in the order that "the first account" means.
@@ -53,6 +56,7 @@ impl Default for HostConfig {
             workers: None,
             max_action_age: limits::MAX_ACTION_AGE,
             scripts: ScriptSources::default(),
+            config_file: None,
             media: MediaConfig::default(),
             accounts: Vec::new(),
             operators: BTreeMap::new(),

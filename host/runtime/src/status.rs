@@ -3,9 +3,14 @@
 use mynah_model::action::{Act, ActionBody};
 use mynah_model::clock::UnixMs;
 use mynah_model::message::flatten;
+use mynah_model::refusal::Refusal;
+use mynah_model::script::Ask;
 use serde::Serialize;
 
 use crate::fetch;
+use crate::grants::Mode;
+use crate::script_setup::ScriptSetup;
+use crate::scripts::Entry;
 
 /// A script as `GET /api/v1/scripts` shows it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -16,7 +21,8 @@ pub struct ScriptStatus {
     pub release: Option<String>,
     /// `live`, `dry-run` or `off`.
     pub mode: String,
-    /// `running`, `off`, `refused` (the newest file was refused; an older release may be live) or `resting` (breaker open).
+    /// `running`, `off`, `refused` (the newest file was refused; an older release may be live), `held` (the newest file waits
+    /// to be accepted; the release before it is live) or `resting` (breaker open).
     pub state: String,
     /// Events it was called for since it was loaded.
     pub events: u64,
@@ -30,6 +36,55 @@ pub struct ScriptStatus {
     pub since: Option<UnixMs>,
     /// What it says of itself, one sentence.
     pub summary: Option<String>,
+    /// The release that waits to be accepted, if one does.
+    pub held: Option<HeldStatus>,
+    /// Why the newest `mynah.toml` is not in force, if it is not: what is shown here is of the one before.
+    pub grants_error: Option<String>,
+}
+
+/// A release that waits to be accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HeldStatus {
+    /// The sha256 of its bytes, 64 hex digits.
+    pub release: String,
+    /// What it asks for beyond the release before, each with its reason.
+    pub added: Vec<Ask>,
+}
+
+impl ScriptStatus {
+    pub(crate) fn of(name: &str, entry: &Entry, setup: &ScriptSetup, now: UnixMs) -> Self {
+        let live = entry.live.as_ref();
+        let mode = live.map_or(setup.grants.mode, |live| live.grants.mode);
+        let counters = live.map(|live| live.health.counters()).unwrap_or_default();
+        let state = match live {
+            _ if entry.held.is_some() => "held",
+            _ if entry.refusal.is_some() => "refused",
+            Some(_) if mode == Mode::Off => "off",
+            Some(live) if live.health.resting(now) => "resting",
+            _ => "running",
+        };
+        let hint = |refusal: &Refusal| match &refusal.hint {
+            Some(hint) => format!("{refusal} (hint: {hint})"),
+            None => refusal.to_string(),
+        };
+        Self {
+            name: name.to_owned(),
+            release: live.map(|live| live.script.release.id.hex()),
+            mode: mode.as_str().to_owned(),
+            state: state.to_owned(),
+            events: counters.events,
+            faults: counters.faults,
+            skipped: counters.skipped,
+            last_error: entry.refusal.as_ref().map(hint).or(counters.last_error),
+            since: live.map(|live| live.since),
+            summary: live.map(|live| live.script.release.info.summary.clone()),
+            held: entry
+                .held
+                .as_ref()
+                .map(|held| HeldStatus { release: held.release.id.hex(), added: held.added.clone() }),
+            grants_error: None,
+        }
+    }
 }
 
 /// What an account did, as `GET .../sim/outbox` shows it.

@@ -14,7 +14,7 @@
 //! - `batch`: [`Batch`] and [`Write`], what can be written
 //! - `journal`, `kv`, `outbox`, `timers`, `deliveries`, `audit`, `dead_letters`, `idempotency`: each a subject's types, how its
 //!   tables are read ([`Reader`]) and how they are written
-//! - `reader`: read connections; `tables`: the write connection
+//! - `reader`: read connections; `refused`: what scripts were refused, counted; `tables`: the write connection
 //! - `queue`, `writer`: what waits to be written, and the thread that commits it in groups
 //! - `pruning`: what is old and done with goes, in small steps ([`Sweep`])
 //! - `recovery`: [`Recovery`], what a host finds when it opens its database
@@ -46,6 +46,7 @@ mod pruning;
 mod queue;
 mod reader;
 mod recovery;
+mod refused;
 mod schema;
 mod store;
 mod tables;

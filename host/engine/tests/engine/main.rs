@@ -29,6 +29,7 @@ mod guest_build;
 mod languages;
 #[cfg(test)]
 mod lifetimes;
+mod limits;
 #[cfg(test)]
 mod routing;
 #[cfg(test)]

@@ -53,7 +53,7 @@ mod tests {
             ("keep = \"59min\"", "at least \"1h\""),
             ("keep = 30", "a length of time"),
             ("total = \"1MiB\"", "at least \"16MiB\""),
-            ("kep = \"1day\"", "`keep`"),
+            ("kep = \"1day\"", "unknown key `kep`"),
         ] {
             let error = parse(&format!("[journal]\n{wrong}")).unwrap_err();
             assert!(error.contains(part), "{wrong}: {error}");

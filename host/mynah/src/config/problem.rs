@@ -51,7 +51,7 @@ impl ConfigError {
     pub(crate) fn at(file: &Path, text: &str, problem: Problem) -> Self {
         let before = text.get(..problem.span.start).unwrap_or(text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let line = before.matches('\n').count() + 1;
+        let line = line_of(text, problem.span.start);
         // A secret in the file is not shown to whoever reads the error.
         let shown = text.get(line_start..).and_then(|rest| rest.lines().next());
         let secret =
@@ -66,6 +66,11 @@ impl ConfigError {
             hint: problem.hint,
         }
     }
+}
+
+/// The line that a byte of the text stands in, from 1.
+pub(crate) fn line_of(text: &str, at: usize) -> usize {
+    text.get(..at).unwrap_or(text).matches('\n').count() + 1
 }
 
 impl fmt::Display for ConfigError {

@@ -1,6 +1,7 @@
 //! `[script.NAME]`: what the operator grants a script, and its settings.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,41 +9,48 @@ use mynah_engine::limits::{DEADLINE_MOST_MS, MEMORY_MOST_MIB};
 use mynah_engine::{ImportGrants, InstancePolicy, Limits};
 use mynah_model::action::ActionBody;
 use mynah_model::address::AddressPattern;
-use mynah_model::names::ScriptName;
-use mynah_runtime::grants::{Grants, KvQuota, Mode, Rate};
+use mynah_model::names::{ReleaseId, ScriptName};
+use mynah_runtime::grants::{Counted, Grants, KvQuota, Mode, OnFault, Rate};
 use mynah_runtime::limits::{KV_BYTES_MOST, KV_KEYS_MOST};
-use mynah_runtime::{FetchGrants, ScriptSetup};
+use mynah_runtime::{FetchGrants, ScriptSetup, ScriptSetups, Update};
 use serde_json::Value as Json;
 
+use super::chats::ChatSets;
 use super::fetch::{self, ScriptSecret};
 use super::problem::Problem;
 use super::section::{Section, Value, nearest, one_of};
-
-/// The imports that need a grant.
-pub(crate) const IMPORTS: [&str; 3] = ["kv", "kv-shared", "roster"];
 
 /// Calls of a warm instance before it is replaced, unless the operator says otherwise: often enough that its start
 /// does not matter, seldom enough that a slow leak does not either.
 const WARM_CALLS: u32 = 10_000;
 
-/// Reads all `[script.NAME]` tables.
-pub(super) fn read_all(
-    value: &Value<'_>,
-    folder: &Path,
-) -> Result<(HashMap<ScriptName, ScriptSetup>, Vec<ScriptSecret>), Problem> {
-    let (mut scripts, mut secrets) = (HashMap::new(), Vec::new());
+/// What `[script.NAME]` says, and where it speaks of the script's settings.
+#[derive(Debug, Default)]
+pub(super) struct Scripts {
+    pub(super) setups: ScriptSetups,
+    /// What is added to what they fetch, to be read when a host starts.
+    pub(super) secrets: Vec<ScriptSecret>,
+    /// Bytes of the text, by script.
+    pub(super) places: Vec<(ScriptName, Range<usize>)>,
+}
+
+/// Reads all `[script.NAME]` tables; relative paths begin in `folder`.
+pub(super) fn read_all(value: &Value<'_>, folder: &Path, sets: &ChatSets) -> Result<Scripts, Problem> {
+    let mut scripts = Scripts::default();
     for (key, value) in value.entries("a table of scripts, each `[script.NAME]`")? {
         let name: ScriptName = key.parsed()?;
         let mut section = value.section(format!("`[script.{name}]`"))?;
         if let Some(value) = section.take("secrets") {
-            secrets.extend(fetch::read_secrets(&value, folder, &name)?);
+            scripts.secrets.extend(fetch::read_secrets(&value, folder, &name)?);
         }
-        scripts.insert(name, read(section)?);
+        let settings = section.peek("settings").or_else(|| section.peek("chat"));
+        scripts.places.push((name.clone(), settings.map_or(value.span(), |settings| settings.span())));
+        scripts.setups.insert(name, read(section, sets)?);
     }
-    Ok((scripts, secrets))
+    Ok(scripts)
 }
 
-fn read(mut section: Section<'_>) -> Result<ScriptSetup, Problem> {
+fn read(mut section: Section<'_>, sets: &ChatSets) -> Result<ScriptSetup, Problem> {
     let default = ScriptSetup::default();
     let grants = Grants {
         listed: true,
@@ -52,13 +60,7 @@ fn read(mut section: Section<'_>) -> Result<ScriptSetup, Problem> {
             })?
             .unwrap_or_default(),
         allow: section.read("allow", |value| read_actions(&value))?.unwrap_or(default.grants.allow),
-        chats: section
-            .read("chats", |value| {
-                value.one_or_more("a list of addresses", |item| {
-                    item.parsed("an address, such as \"qq/group/552603\" or \"qq/group/*\"")
-                })
-            })?
-            .unwrap_or_default(),
+        chats: section.read("chats", |value| sets.list(&value))?.unwrap_or_default(),
         budget: section.read("budget", |value| read_budget(&value))?.unwrap_or_default(),
         kv: KvQuota {
             bytes: section.read("kv", |value| read_kv_bytes(&value))?.unwrap_or(default.grants.kv.bytes),
@@ -70,6 +72,9 @@ fn read(mut section: Section<'_>) -> Result<ScriptSetup, Problem> {
             // They are read when a host starts.
             secrets: Vec::new(),
         },
+        on_fault: section
+            .read("on-fault", |value| value.choice(&[("skip", OnFault::Skip), ("stop", OnFault::Stop)]))?
+            .unwrap_or_default(),
     };
     if grants.allow.contains("fetch") && grants.fetch.origins.is_empty() {
         return Err(section.problem(
@@ -89,8 +94,12 @@ fn read(mut section: Section<'_>) -> Result<ScriptSetup, Problem> {
         limits,
         priority: section.read("priority", |value| value.integer(-1_000_000..=1_000_000))?.unwrap_or(0),
         policy: section.read("policy", |value| read_policy(&value))?.unwrap_or(default.policy),
+        update: section
+            .read("update", |value| value.choice(&[("auto", Update::Auto), ("hold", Update::Hold)]))?
+            .unwrap_or_default(),
+        pin: section.read("pin", |value| read_pin(&value))?,
         settings: section.read("settings", |value| read_settings(&value))?.unwrap_or(default.settings),
-        chat_settings: section.read("chat", |value| read_chat_settings(&value))?.unwrap_or_default(),
+        chat_settings: section.read("chat", |value| read_chat_settings(&value, sets))?.unwrap_or_default(),
     };
     section.finish()?;
     Ok(setup)
@@ -117,32 +126,41 @@ fn read_actions(value: &Value<'_>) -> Result<BTreeSet<String>, Problem> {
 
 /// The imports that are named, and no others.
 fn read_imports(value: &Value<'_>) -> Result<ImportGrants, Problem> {
-    let named = value.list("a list of imports", |item| read_word(&item, "an import", &IMPORTS))?;
+    let named =
+        value.list("a list of imports", |item| read_word(&item, "an import", &ImportGrants::NAMES))?;
     let has = |name: &str| named.iter().any(|named| named == name);
     Ok(ImportGrants { kv: has("kv"), kv_shared: has("kv-shared"), roster: has("roster") })
 }
 
-fn read_budget(value: &Value<'_>) -> Result<BTreeMap<String, Rate>, Problem> {
-    let words: Vec<_> = ActionBody::NAMES.into_iter().chain(["message"]).collect();
+/// `{ message = "60/min", "message per chat" = "20/min", kick = "3/h" }`
+fn read_budget(value: &Value<'_>) -> Result<BTreeMap<Counted, Rate>, Problem> {
+    let words: Vec<_> = Counted::words().collect();
     let entries = value.entries("a table of rates, such as { shutup = \"6/min\" }")?.into_iter();
     entries
         .map(|(key, value)| {
-            if !words.contains(&key.name) {
-                let problem = key.problem(format!("`{}` is not an action that a budget can name", key.name));
-                return Err(match nearest(key.name, words.iter().copied()) {
+            let counted = Counted::from(key.name);
+            if !words.contains(&counted.what.as_str()) {
+                let problem = key.problem(format!("`{}` is nothing that a budget counts", key.name));
+                return Err(match nearest(&counted.what, words.iter().copied()) {
                     Some(near) => problem.hint(format!("did you mean `{near}`?")),
-                    None => {
-                        problem.hint("`message` counts all that the script says; `mynah check` lists actions")
-                    }
+                    None => problem.hint(
+                        "a budget counts actions, and `message` for all that the script says; `kick per chat` counts for each chat",
+                    ),
                 });
             }
             let rate = value.text("a rate, such as \"6/min\"")?.parse();
-            Ok((
-                key.name.to_owned(),
-                rate.map_err(|error| value.problem(format!("cannot be read: {error}")))?,
-            ))
+            Ok((counted, rate.map_err(|error| value.problem(format!("cannot be read: {error}")))?))
         })
         .collect()
+}
+
+/// `pin = "sha256:HEX"`
+fn read_pin(value: &Value<'_>) -> Result<ReleaseId, Problem> {
+    const RIGHT: &str = "the sha256 of a component, such as \"sha256:3f2a…\"";
+    let hex = value.text(RIGHT)?.strip_prefix("sha256:");
+    hex.and_then(|hex| ReleaseId::try_from(hex.to_owned()).ok()).ok_or_else(|| {
+        value.problem("must be \"sha256:\" and 64 hex digits").hint("`mynah check FILE` prints it")
+    })
 }
 
 /// `may_target = ["admin"]`: whom beyond ordinary members the script may moderate.
@@ -206,14 +224,15 @@ fn read_settings(value: &Value<'_>) -> Result<Json, Problem> {
 }
 
 /// `[script.NAME.chat."ADDRESS"]`: the layers, widest first, so that later ones are laid over earlier ones.
-fn read_chat_settings(value: &Value<'_>) -> Result<Vec<(AddressPattern, Json)>, Problem> {
+fn read_chat_settings(value: &Value<'_>, sets: &ChatSets) -> Result<Vec<(AddressPattern, Json)>, Problem> {
     let mut layers = Vec::new();
     for (key, value) in value.entries("a table of chats, each `[script.NAME.chat.\"ADDRESS\"]`")? {
-        let pattern: AddressPattern = key.parsed()?;
-        let mut section = value.section(format!("the layer of `{pattern}`"))?;
+        let patterns = sets.of_key(&key)?;
+        let mut section = value.section(format!("the layer of `{}`", key.name))?;
         let settings = section.read("settings", |value| read_settings(&value))?;
         section.finish()?;
-        layers.push((pattern, settings.unwrap_or_else(|| Json::Object(serde_json::Map::new()))));
+        let settings = settings.unwrap_or_else(|| Json::Object(serde_json::Map::new()));
+        layers.extend(patterns.into_iter().map(|pattern| (pattern, settings.clone())));
     }
     layers.sort_by_key(|(pattern, _)| pattern.narrowness());
     Ok(layers)

@@ -98,6 +98,11 @@ impl<'t> Value<'t> {
         self.problem(format!("must be {right}, not {given}"))
     }
 
+    /// The bytes of the file that it takes.
+    pub(crate) fn span(&self) -> Range<usize> {
+        self.span.clone()
+    }
+
     pub(crate) fn text(&self, right: &str) -> Result<&'t str, Problem> {
         match self.value {
             DeValue::String(text) => Ok(text),

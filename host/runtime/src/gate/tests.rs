@@ -9,7 +9,7 @@ use mynah_model::names::ReleaseId;
 use mynah_model::roster::{Group, Person, Role};
 
 use super::*;
-use crate::grants::Mode;
+use crate::grants::{Counted, Mode};
 use crate::pause::Pauses;
 
 const NOW: UnixMs = 1_000_000_000;
@@ -175,10 +175,79 @@ fn an_unlisted_script_is_live_on_the_embedded_network_only() {
 #[test]
 fn a_budget_ends_and_a_dry_run_uses_none_of_it() {
     let mut case = Case::script();
-    case.grants.as_mut().unwrap().budget = [("message".to_owned(), "1/h".parse().unwrap())].into();
+    case.grants.as_mut().unwrap().budget = [(Counted::from("message"), "1/h".parse().unwrap())].into();
     assert_eq!([case.code(reply()), case.code(reply())], ["granted", "budget.exhausted"]);
     case.grants.as_mut().unwrap().mode = Mode::DryRun;
     assert_eq!(case.code(reply()), "dry-run");
+}
+
+fn kick(count: usize) -> Action {
+    let target = send(ChatKind::Group, "g").target;
+    let members = vec!["m".to_owned(); count];
+    Action { target, ..Action::new(ActionBody::Kick { members, reject_again: false }) }
+}
+
+#[test]
+fn a_script_that_nothing_is_said_of_kicks_six_people_a_minute() {
+    let case = Case::script();
+    let codes: Vec<_> = (0..7).map(|_| case.code(kick(1))).collect();
+    assert_eq!(codes, [&["granted"; 6][..], &["budget.exhausted"]].concat());
+    let Verdict::Refused(refusal) = case.decide(kick(1)) else { panic!("granted") };
+    assert_eq!(
+        refusal.hint.unwrap(),
+        "raise `budget = { kick = \"6/min\" }` under `[script.s]` in mynah.toml"
+    );
+    let mut generous = Case::script();
+    generous.grants.as_mut().unwrap().budget = [(Counted::from("kick"), "9/min".parse().unwrap())].into();
+    assert_eq!([generous.code(kick(9)), generous.code(kick(1))], ["granted", "budget.exhausted"]);
+}
+
+#[test]
+fn a_budget_per_chat_is_one_of_each_chat() {
+    let mut case = Case::script();
+    let grants = case.grants.as_mut().unwrap();
+    grants.chats = vec!["qq/group/*".parse().unwrap()];
+    let rates = [("message per chat", "1/h"), ("message", "3/h")];
+    grants.budget = rates.map(|(key, rate)| (Counted::from(key), rate.parse().unwrap())).into();
+    let codes: Vec<_> = ["g", "g", "other", "other"].map(|id| case.code(send(ChatKind::Group, id))).into();
+    assert_eq!(codes, ["granted", "budget.exhausted", "granted", "budget.exhausted"]);
+    let Verdict::Refused(refusal) = case.decide(send(ChatKind::Group, "g")) else { panic!("granted") };
+    assert!(refusal.text.ends_with("its budget of 1/h for `message per chat`"), "{refusal}");
+    assert!(refusal.hint.unwrap().contains("{ \"message per chat\" = \"1/h\" }"));
+}
+
+#[test]
+fn a_reply_has_a_budget_of_its_own_name() {
+    let mut case = Case::script();
+    case.grants.as_mut().unwrap().budget = [(Counted::from("reply"), "1/h".parse().unwrap())].into();
+    assert_eq!([case.code(reply()), case.code(reply())], ["granted", "budget.exhausted"]);
+    assert_eq!(case.code(send(ChatKind::Group, "g")), "granted", "a send is no reply");
+}
+
+#[test]
+fn an_account_kicks_thirty_people_a_minute_whoever_asks() {
+    let mut case = Case::script();
+    case.grants.as_mut().unwrap().budget = [(Counted::from("kick"), "100/min".parse().unwrap())].into();
+    assert_eq!(case.code(kick(20)), "granted");
+    let mut caller = Case { budgets: std::mem::take(&mut case.budgets), ..Case::caller() };
+    assert_eq!([caller.code(kick(10)), caller.code(kick(1))], ["granted", "moderation.rate"]);
+    case.budgets = std::mem::take(&mut caller.budgets);
+    assert_eq!(case.code(kick(1)), "moderation.rate");
+    // What is refused for anything else takes nothing of it.
+    let refused = Case::script();
+    let codes: Vec<_> = (0..60).map(|_| refused.code(kick(1))).collect();
+    assert!(!codes.contains(&"moderation.rate"), "{codes:?}");
+}
+
+#[test]
+fn what_is_done_to_people_says_why_and_on_what_evidence() {
+    let Verdict::Granted(act) = Case::script().decide(kick(1)) else { panic!("refused") };
+    assert_eq!((act.reason.as_deref(), act.cause), (Some("script:s gave no reason"), Some(Seq(7))));
+    let Verdict::Granted(act) = Case::caller().decide(Action { reason: Some("spam".into()), ..kick(1) })
+    else {
+        panic!("refused")
+    };
+    assert_eq!((act.reason.as_deref(), act.cause), (Some("spam"), None));
 }
 
 #[test]
@@ -259,7 +328,7 @@ fn what_only_the_api_asks_for_passes_the_same_gate() {
     let mut granted = Case::script();
     if let Some(grants) = &mut granted.grants {
         grants.allow.insert("stick".into());
-        grants.budget.insert("stick".into(), "1/min".parse().unwrap());
+        grants.budget.insert(Counted::from("stick"), "1/min".parse().unwrap());
     }
     assert_eq!(granted.code(Action::new(stick.clone())), "granted");
     assert_eq!(granted.code(Action::new(stick)), "budget.exhausted");

@@ -383,8 +383,9 @@ impl Sink for AccountSink {
             if let EventBody::QrCode { text, path } = &mut happening.body {
                 *path = self.account.show_code(text).await;
             }
-            // What our own acts bring about must not wait for room: the room may be waiting for the act.
-            if happening.consequence.is_none() {
+            // What our own acts bring about must not wait for room: the room may be waiting for the act. No act waits for
+            // what is told of an own message.
+            if happening.consequence.is_none() || matches!(happening.body, EventBody::MessageSent(_)) {
                 let address = match &happening.chat {
                     Some(chat) => Address::chat(self.account.name.clone(), chat.kind, chat.id.clone()),
                     None => Address::account(self.account.name.clone()),

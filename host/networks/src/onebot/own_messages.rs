@@ -9,7 +9,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use mynah_model::action::{Act, ActionBody};
-use mynah_model::address::ChatRef;
+use mynah_model::address::{ChatKind, ChatRef};
 use mynah_model::event::EventBody;
 use mynah_model::message::{MessageSource, Segment};
 use parking_lot::Mutex;
@@ -37,9 +37,15 @@ impl Saying {
             _ => return None,
         };
         let target = act.target.as_ref()?;
-        let chat = ChatRef { kind: target.kind, id: target.id.clone() };
+        let chat = place(target.kind, &target.id);
         Some(Self { chat, essence, source: act.by.source(), consequence: Consequence::of(act) })
     }
+}
+
+/// Where something is said. Echoes do not tell what kind of private chat it was.
+fn place(kind: ChatKind, id: &str) -> ChatRef {
+    let kind = if kind == ChatKind::Group { kind } else { ChatKind::Friend };
+    ChatRef { kind, id: id.to_owned() }
 }
 
 /// The text of a message without white space, and what kinds of other things it has.
@@ -156,7 +162,7 @@ impl OwnMessages {
     /// Takes a message of the account itself; gives it back if it is news.
     pub(super) fn claim(&self, mut message: Box<Happening>) -> Option<Box<Happening>> {
         let Some(chat) = &message.chat else { return Some(message) };
-        let chat = ChatRef { kind: chat.kind, id: chat.id.clone() };
+        let chat = place(chat.kind, &chat.id);
         let mut inner = self.inner.lock();
         let now = Instant::now();
         inner.forget(now);
@@ -213,7 +219,6 @@ impl Places {
 #[cfg(test)]
 mod tests {
     use mynah_model::Attrs;
-    use mynah_model::address::ChatKind;
     use mynah_model::event::Chat;
     use mynah_model::message::{Message, MessageClass};
     use mynah_model::names::Seq;
@@ -272,6 +277,23 @@ mod tests {
             own.end(&saying("pong"), Said::Done(Some("5")));
             assert!(own.claim(told(id, text)).is_none(), "after the answer");
             assert!(own.claim(told(id, text)).is_some(), "once");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_echo_need_not_know_what_kind_of_private_chat_it_was() {
+        for (said, told_as, is_echo) in [
+            (ChatKind::Temporary, ChatKind::Other, true),
+            (ChatKind::Other, ChatKind::Friend, true),
+            (ChatKind::Group, ChatKind::Friend, false),
+        ] {
+            let own = OwnMessages::default();
+            let saying = Saying { chat: place(said, "100"), ..saying("pong") };
+            own.begin(&saying);
+            own.end(&saying, Said::Done(Some("5")));
+            let mut echo = told("5", "pong");
+            echo.chat.as_mut().unwrap().kind = told_as;
+            assert_eq!(own.claim(echo).is_none(), is_echo, "{said:?} {told_as:?}");
         }
     }
 

@@ -219,9 +219,15 @@ async fn a_request_is_answered_by_its_flag() {
 
 #[tokio::test]
 async fn a_refused_token_is_noticed_however_it_is_refused_and_not_tried_again_soon() {
-    for played in Played::ALL {
-        let peer = Peer::start_with(played, Some("s3cret")).await;
-        let qq = Qq::dial(&peer, Token::new("wrong").unwrap());
+    for (played, over_http) in
+        Played::ALL.into_iter().map(|played| (played, false)).chain([(Played::NapCat, true)])
+    {
+        let mut peer = Peer::start_with(played, Some("s3cret")).await;
+        let way = match over_http {
+            true => Way::Http(peer.serve_http().await.parse().unwrap()),
+            false => Way::Forward(peer.url().parse().unwrap()),
+        };
+        let qq = Qq::reach(way, Token::new("wrong").unwrap(), Trust::default());
         // `back_off` shows for how long nobody tries again then.
         let trouble = eventually("a refusal", || qq.onebot.trouble()).await;
         assert!(trouble.starts_with("the access token is refused"), "{played:?}: {trouble}");

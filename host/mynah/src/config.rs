@@ -41,7 +41,7 @@ pub use listen::{ListenConfig, TlsFiles};
 pub use onebot::OneBotAccount;
 pub use problem::ConfigError;
 pub(crate) use problem::Problem;
-pub(crate) use reread::LiveFile;
+pub(crate) use reread::{FileText, LiveFile};
 pub use secret::{SecretMissing, SecretSource};
 pub(crate) use section::nearest;
 
@@ -104,7 +104,7 @@ pub struct Config {
     /// The lines of the file that speak of the settings of scripts.
     pub(crate) script_lines: Vec<(ScriptName, usize)>,
     /// The text of the file.
-    pub(crate) text: Option<String>,
+    pub(crate) text: Option<FileText>,
 }
 
 /// Where the file speaks of the settings of scripts.
@@ -142,7 +142,7 @@ impl Config {
         let line = |(name, span): (ScriptName, Range<usize>)| (name, problem::line_of(text, span.start));
         config.script_lines = places.into_iter().map(line).collect();
         config.file = Some(path.into());
-        config.text = Some(text.to_owned());
+        config.text = Some(FileText(text.to_owned()));
         Ok(config)
     }
 

@@ -29,6 +29,7 @@ mod guest_build;
 mod languages;
 #[cfg(test)]
 mod lifetimes;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod routing;

@@ -1,5 +1,6 @@
 //! `mynah.toml` of a running host: read again whenever it is saved.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use mynah_runtime::{ConfigFile, Reread};
@@ -10,10 +11,20 @@ use super::{Config, FILE};
 /// The keys at the top that are in force as soon as they are saved.
 const LIVE: [&str; 2] = ["script", "chats"];
 
+/// The text of the file. Secrets may stand in it, so it is never shown as a whole.
+#[derive(Clone)]
+pub(crate) struct FileText(pub(super) String);
+
+impl fmt::Debug for FileText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FileText(…)")
+    }
+}
+
 /// The file that the host was started with, or could have been.
 pub(crate) struct LiveFile {
     path: PathBuf,
-    started_with: Option<String>,
+    started_with: Option<FileText>,
 }
 
 impl LiveFile {
@@ -30,7 +41,7 @@ impl ConfigFile for LiveFile {
     }
 
     fn started_with(&self) -> Option<&str> {
-        self.started_with.as_deref()
+        self.started_with.as_ref().map(|text| text.0.as_str())
     }
 
     fn read(&self, text: &str) -> Result<Reread, String> {
@@ -41,7 +52,7 @@ impl ConfigFile for LiveFile {
         config.open_script_secrets().map_err(|error| error.to_string())?;
         let place = |(name, line)| (name, format!("{}:{line}", self.path.display()));
         Ok(Reread {
-            needs_restart: changed_keys(self.started_with.as_deref().unwrap_or_default(), text),
+            needs_restart: changed_keys(self.started_with().unwrap_or_default(), text),
             setups: config.scripts,
             places: config.script_lines.into_iter().map(place).collect(),
         })

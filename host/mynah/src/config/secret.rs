@@ -78,7 +78,7 @@ impl SecretSource {
             name => Ok(name.to_owned()),
         })?;
         match (file, env) {
-            (Some(_), Some(_)) => Err(value.problem("has both `file` and `env`: a secret is in one place")),
+            (Some(_), Some(_)) => Err(value.problem(format!("must be {RIGHT}: a secret is in one place"))),
             (Some(path), None) => Ok(Some(Self::File(path))),
             (None, Some(name)) => Ok(Some(Self::Env(name))),
             (None, None) => Ok(None),

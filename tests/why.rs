@@ -54,6 +54,7 @@ async fn an_event_is_explained_with_what_was_granted_refused_and_why_others_were
         "    -> send \"@Alice @ Perl 10s 内 2 条消息：禁言 10m。 2 messages in 10s: muted for 1…\": done (2 messages in 10s), act 1",
         "    -> shutup 10001 for 600 s: refused grant.missing: `shutup` is not granted to script `group-guard` (2 messages in 10s)",
         "  keyword-reply  RELEASE  not called: its mode is off",
+        "  weather        RELEASE  not called: waits for `/weather`, `/天气`",
         "  welcome        RELEASE  not called: wants member-joined, member-lost only",
         "  hint: `mynah explain grant.missing`",
     ];

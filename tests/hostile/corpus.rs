@@ -313,7 +313,7 @@ fn config() -> String {
          [[account]]\nname = \"sim\"\nroster = \"roster.json\"\n\
          [[account]]\nname = \"other\"\nroster = \"roster.json\"\n",
     );
-    for shipped in ["ping", "keyword-reply", "welcome", "group-guard"] {
+    for shipped in ["ping", "keyword-reply", "welcome", "weather", "group-guard"] {
         write!(config, "[script.{shipped}]\nmode = \"off\"\n").unwrap();
     }
     let chats = format!("[\"sim/group/{DEN}\", \"sim/group/{BESIDE}\"]");
@@ -326,7 +326,7 @@ fn config() -> String {
         if is_name && !UNLISTED.contains(&name) {
             write!(
                 config,
-                "[script.{name}]\nallow = [{names}]\nchats = [\"sim/group/{DEN}\"]\n\
+                "[script.{name}]\nallow = [{names}]\nfetch = [\"https://allowed.example\"]\nchats = [\"sim/group/{DEN}\"]\n\
                  imports = [\"kv\", \"kv-shared\", \"roster\"]\n"
             )
             .unwrap();

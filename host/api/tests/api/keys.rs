@@ -398,6 +398,8 @@ async fn the_audit_knows_whose_key_it_was_and_whoever_watches_the_account_does_n
     host.get(BOT, "/openqq/send_friend_message?uid=123456&content=x").await;
     host.get(BOT, "/openqq/shutup_group_member?group_uid=552603&member_uid=45678&time=60").await;
     host.get(BOT, "/openqq/shutup_group_member?group_uid=552603&member_uid=123455&time=60").await;
+    // What is refused is noted down behind the answer.
+    host.stage.say(serde_json::json!({"friend": "123456", "text": "x"})).await;
     let (_, page) = host.get(BOSS, "/api/v1/audit?actor=api").await;
     let entries: Vec<_> = page["entries"].as_array().unwrap().iter().rev().collect();
     let of = |field: &str| entries.iter().map(|entry| entry[field].as_str().unwrap()).collect::<Vec<_>>();

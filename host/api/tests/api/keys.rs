@@ -399,8 +399,16 @@ async fn the_audit_knows_whose_key_it_was_and_whoever_watches_the_account_does_n
     host.get(BOT, "/openqq/shutup_group_member?group_uid=552603&member_uid=45678&time=60").await;
     host.get(BOT, "/openqq/shutup_group_member?group_uid=552603&member_uid=123455&time=60").await;
     // What is refused is noted down behind the answer.
-    host.stage.say(serde_json::json!({"friend": "123456", "text": "x"})).await;
-    let (_, page) = host.get(BOSS, "/api/v1/audit?actor=api").await;
+    let noted = async {
+        loop {
+            let (_, page) = host.get(BOSS, "/api/v1/audit?actor=api").await;
+            if page["entries"].as_array().unwrap().len() >= 3 {
+                return page;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let page = tokio::time::timeout(PATIENCE, noted).await.expect("all three are noted down");
     let entries: Vec<_> = page["entries"].as_array().unwrap().iter().rev().collect();
     let of = |field: &str| entries.iter().map(|entry| entry[field].as_str().unwrap()).collect::<Vec<_>>();
     assert_eq!(of("actor"), ["api:bot"; 3]);

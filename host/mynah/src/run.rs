@@ -238,6 +238,7 @@ pub(crate) fn verify(config: &Config) -> Result<(), Failure> {
     Keys::new(keys).map_err(Failure::usage)?;
     config.listen.iter().map(certificate).collect::<Result<Vec<_>, _>>()?;
     open_webhook_secrets(&mut config.clone())?;
+    config.clone().open_script_secrets()?;
     let mut doors = Doors::default();
     for account in &config.accounts {
         set_up(account, Arc::new(SystemClock), &mut doors)?;

@@ -128,4 +128,19 @@ mod tests {
         assert_eq!(changed_keys(before, before), Vec::<String>::new());
         assert_eq!(changed_keys("", "[api]\njsonp = true"), ["api"]);
     }
+
+    #[test]
+    fn a_file_that_is_saved_keeps_the_secrets_of_its_scripts_and_is_refused_without_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = folder.path().join("weather.key");
+        std::fs::write(&key, "hush").unwrap();
+        let text = "[script.weather]\nfetch = [\"https://a.test\"]\nsecrets = { weather = { file = \"weather.key\", hosts = [\"https://a.test\"] } }";
+        let path = folder.path().join(FILE);
+        let file = LiveFile::of(&Config::parse(&path, text).unwrap());
+        let reread = file.read(text).unwrap();
+        assert_eq!(reread.setups["weather"].grants.fetch.secrets.len(), 1);
+        std::fs::remove_file(&key).unwrap();
+        let error = file.read(text).err().unwrap();
+        assert!(error.contains("weather"), "{error}");
+    }
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use mynah_model::names::{ReleaseId, ScriptName};
 use mynah_model::refusal::{Code, Refusal};
 use mynah_model::script::ScriptInfo;
-use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
 
 use crate::anatomy::Anatomy;
@@ -65,7 +64,7 @@ impl Engine {
         limits: &Limits,
     ) -> Result<Arc<Release>, Refusal> {
         let imports = inspect(name, bytes, grants, limits)?;
-        let id = ReleaseId(Sha256::digest(bytes).into());
+        let id = Release::id_of(bytes);
         let component = self.compile(&id, bytes, limits)?;
         check_resources(&component, limits)?;
         let component = self.link(&component)?;

@@ -5,6 +5,7 @@ use std::fmt;
 use mynah_model::names::{ReleaseId, ScriptName};
 use mynah_model::refusal::Refusal;
 use mynah_model::script::ScriptInfo;
+use sha2::{Digest, Sha256};
 
 use crate::admission;
 use crate::imports::{self, ImportGrants};
@@ -26,6 +27,11 @@ pub struct Release {
 }
 
 impl Release {
+    /// The id of a component's release.
+    pub fn id_of(bytes: &[u8]) -> ReleaseId {
+        ReleaseId(Sha256::digest(bytes).into())
+    }
+
     /// Whether the release may be called with these grants and limits: what [`Engine::admit`](crate::Engine::admit) says of
     /// it without compiling it again.
     ///

@@ -3,31 +3,33 @@
 //! Each account has a keeper, a task that carries out the account's orders one after the other. So
 //! an account never runs twice, and whoever starts and stops it at the same time waits for nobody but the keeper.
 
+mod keeper;
+mod made;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use mynah_model::Attrs;
-use mynah_model::clock::{Clock, UnixMs};
-use mynah_model::event::{AccountState, EventBody};
+use mynah_model::event::AccountState;
 use mynah_model::names::AccountName;
-use mynah_networks::network::{Happening, NetworkError, Sink, StopSender};
-use mynah_networks::sim::{LoginMode, Sim, SimConfig, builtin};
+use mynah_networks::sim::LoginMode;
 use mynah_store::{Batch, Store, StoreError, Write};
 use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::account::{Account, AccountSink, ApiKind};
 use crate::accounts::Accounts;
-use crate::client_files::{ClientFile, ClientFiles, ClientFilesError, ClientFolder};
+use crate::client_files::ClientFolder;
 use crate::host_error::HostError;
 use crate::intake::Intake;
 use crate::limits;
 use crate::media::MediaStore;
-use crate::orders::{Order, Wish};
+use crate::orders::Wish;
 use crate::scheduler::Scheduler;
-use crate::setup::AccountSetup;
+use keeper::Keeper;
+use made::MadeAccount;
+
+pub(crate) use made::Maker;
 
 /// An account that a caller wants to be made, on the embedded network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,42 +49,6 @@ pub enum Started {
     Now,
     /// It was before.
     Already,
-}
-
-/// An account that a caller made, as the store keeps it.
-#[derive(Serialize, Deserialize)]
-struct MadeAccount {
-    api: ApiKind,
-    login: KeptLogin,
-    seed: u64,
-    /// When it was made: their order.
-    at: UnixMs,
-}
-
-/// [`LoginMode`], as the store keeps it.
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum KeptLogin {
-    Immediate,
-    QrCode,
-}
-
-impl From<LoginMode> for KeptLogin {
-    fn from(mode: LoginMode) -> Self {
-        match mode {
-            LoginMode::Immediate => Self::Immediate,
-            LoginMode::QrCode => Self::QrCode,
-        }
-    }
-}
-
-impl From<KeptLogin> for LoginMode {
-    fn from(kept: KeptLogin) -> Self {
-        match kept {
-            KeptLogin::Immediate => Self::Immediate,
-            KeptLogin::QrCode => Self::QrCode,
-        }
-    }
 }
 
 /// Prefix of the facts about accounts in the store.
@@ -109,36 +75,6 @@ pub struct Clients {
 impl Default for Clients {
     fn default() -> Self {
         Self { folder: None, port: None, max_clients: limits::MAX_CLIENTS }
-    }
-}
-
-/// Makes accounts out of setups.
-pub(crate) struct Maker {
-    folder: Option<Arc<ClientFolder>>,
-    port: Option<u16>,
-    clock: Arc<dyn Clock>,
-}
-
-impl Maker {
-    pub(crate) fn new(clients: &mut Clients, clock: Arc<dyn Clock>) -> Self {
-        Self { folder: clients.folder.take().map(Arc::new), port: clients.port, clock }
-    }
-
-    /// An account of the configuration.
-    pub(crate) fn account(&self, setup: AccountSetup) -> Arc<Account> {
-        let AccountSetup { name, api, network } = setup;
-        let files = self.folder.clone().map(|folder| ClientFiles::new(folder, api, name.clone()));
-        Arc::new(Account::new(name, api, network).with_files(files, self.port))
-    }
-
-    /// An account that a caller made.
-    fn new_account(&self, name: AccountName, new: NewAccount) -> Arc<Account> {
-        let roster = match new.api {
-            ApiKind::Openqq => builtin::roster(),
-            ApiKind::Openwx => builtin::wechat_roster(),
-        };
-        let config = SimConfig { roster, seed: new.seed, login: new.login };
-        self.account(AccountSetup { name, api: new.api, network: Sim::new(config, self.clock.clone()) })
     }
 }
 
@@ -176,30 +112,6 @@ struct StartOrder {
 type Kept = oneshot::Receiver<Result<(), StoreError>>;
 
 impl Lifecycle {
-    /// Takes up the accounts that callers made in earlier runs.
-    pub(crate) fn recover_made(&self) -> Result<(), StoreError> {
-        let mut made: Vec<(AccountName, MadeAccount)> = Vec::new();
-        for (key, value) in self.store.read(|reader| reader.metas(FACTS))? {
-            let Some(name) = key.strip_prefix(FACTS).and_then(|rest| rest.strip_suffix(MADE)) else {
-                continue;
-            };
-            match (name.parse(), serde_json::from_str(&value)) {
-                (Ok(name), Ok(account)) => made.push((name, account)),
-                (Err(error), _) => tracing::error!(%error, "an account that was made is left out"),
-                (_, Err(error)) => tracing::error!(name, %error, "an account that was made is left out"),
-            }
-        }
-        made.sort_by_key(|(_, account)| account.at);
-        for (name, MadeAccount { api, login, seed, .. }) in made {
-            // One of the configuration has the name by now: that is the one that counts.
-            if self.accounts.like(name.as_str()).is_none() {
-                let login = login.into();
-                self.accounts.add(self.maker.new_account(name, NewAccount { api, login, seed }));
-            }
-        }
-        Ok(())
-    }
-
     /// Starts every account that was not stopped for good.
     pub(crate) fn begin(self: &Arc<Self>) -> Result<(), StoreError> {
         let mut room = self.max_clients;
@@ -277,12 +189,7 @@ impl Lifecycle {
             (None, None) => return Err(HostError::NoAccount(name.clone())),
             (None, Some(_)) if all.len() >= limits::KNOWN_ACCOUNTS => return Err(HostError::TooManyAccounts),
             (None, Some(new)) => {
-                let made = MadeAccount {
-                    api: new.api,
-                    login: new.login.into(),
-                    seed: new.seed,
-                    at: self.intake.now(),
-                };
+                let made = MadeAccount::new(new, self.intake.now());
                 let value = serde_json::to_string(&made).map_err(std::io::Error::from)?;
                 facts.push(Write::Meta { key: fact(name, MADE), value });
                 let account = self.maker.new_account(name.clone(), new);
@@ -391,129 +298,6 @@ impl Lifecycle {
             let _ = tell.send(result);
         });
         told
-    }
-}
-
-/// Carries out the orders of one account.
-struct Keeper {
-    account: Arc<Account>,
-    sink: Arc<AccountSink>,
-    lifecycle: Arc<Lifecycle>,
-}
-
-impl Keeper {
-    async fn keep(self) {
-        let orders = self.account.orders();
-        let mut order = orders.last();
-        if order.wish == Wish::Rest {
-            // A host that was killed may have left files.
-            self.account.with_its_files(ClientFiles::claim).await;
-        }
-        loop {
-            match order.wish {
-                Wish::Run { anew } => self.run(order, anew).await,
-                Wish::Rest => self.rest(true).await,
-                Wish::End => self.rest(false).await,
-            }
-            orders.done(order);
-            if order.wish == Wish::End {
-                return;
-            }
-            order = orders.after(order).await;
-        }
-    }
-
-    /// Logs in and stays so until there is another order, or the network gives up.
-    async fn run(&self, order: Order, anew: bool) {
-        let orders = self.account.orders();
-        self.account.set_problem(None);
-        let problem = match self.come_in(anew).await {
-            Ok(()) => {
-                orders.done(order);
-                self.be_logged_in(order).await
-            }
-            Err(problem) => Some(problem),
-        };
-        if let Some(problem) = problem {
-            tracing::error!(account = %self.account.name(), problem, "the account cannot go on");
-            self.account.set_problem(Some(problem));
-        }
-        // What a later order says is done next; between two runs the account is not stopped.
-        if orders.gave_up(order) {
-            self.rest(false).await;
-            self.lifecycle.note_stop();
-        }
-    }
-
-    /// Takes the account for this host, and loads it.
-    async fn come_in(&self, anew: bool) -> Result<(), String> {
-        let account = self.account.clone();
-        let claim = move || -> Result<(), ClientFilesError> {
-            let Some(files) = account.files() else { return Ok(()) };
-            files.claim()?;
-            if anew { files.remove(ClientFile::Cookie) } else { Ok(()) }
-        };
-        let claimed = tokio::task::spawn_blocking(claim).await.map_err(|error| error.to_string())?;
-        claimed.map_err(|error| error.to_string())?;
-        let loading = self.sink.enter(AccountState::Loading).await;
-        loading.map(|_| ()).map_err(|_| "the store could not be written".to_owned())
-    }
-
-    /// Runs the driver; why it ended, if it should not have.
-    async fn be_logged_in(&self, order: Order) -> Option<String> {
-        let (stop, signal) = StopSender::new();
-        let (driver, sink) = (self.account.driver().clone(), self.sink.clone());
-        // In a task of its own, so that a driver that panics does not take the keeper along.
-        let mut run = tokio::spawn(async move { driver.run(sink, signal).await });
-        let ended = tokio::select! {
-            ended = &mut run => ended,
-            _ = self.account.orders().after(order) => {
-                stop.stop();
-                match tokio::time::timeout(limits::LOGOUT, &mut run).await {
-                    Ok(ended) => ended,
-                    Err(_) => {
-                        run.abort();
-                        tracing::warn!(account = %self.account.name(), "the network did not let go in time");
-                        return None;
-                    }
-                }
-            }
-        };
-        match ended {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(NetworkError::to_string(&error)),
-            Err(error) => Some(format!("its driver failed: {error}")),
-        }
-    }
-
-    /// Makes sure that the account is logged out and leaves nothing behind.
-    async fn rest(&self, for_good: bool) {
-        self.account.forget_code();
-        self.account
-            .with_its_files(|files| {
-                files.clear();
-                Ok(())
-            })
-            .await;
-        let old = self.account.state();
-        if old == AccountState::Stop {
-            return;
-        }
-        let mut bodies = vec![EventBody::AccountState { old, new: AccountState::Stop }];
-        bodies.extend(for_good.then_some(EventBody::Stopped));
-        let time = self.lifecycle.intake.now();
-        let happenings = bodies.into_iter().map(|body| Happening {
-            time,
-            chat: None,
-            body,
-            consequence: None,
-            attrs: Attrs::new(),
-        });
-        // A store that fails has been reported, and the account is stopped all the same.
-        let _ = self.lifecycle.intake.record(&self.account, happenings.collect(), Vec::new()).await;
-        if for_good {
-            self.lifecycle.note_stop();
-        }
     }
 }
 

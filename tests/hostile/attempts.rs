@@ -73,6 +73,9 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
     // What unfolds.
     row("components-unfold", "holds 60 levels of components that make two of the level below", Bytes(components::doubling), Refused("limit.instances", "121 instances of components")),
     row("instances-unfold", "exports instances of instances of instances", Bytes(components::bundles), Refused("limit.instances", "within instances")),
+    row("captures-unfold", "holds 60 levels of components that keep the level below twice", Bytes(components::capturing), Refused("limit.instances", "within instances")),
+    row("functions-in-instances", "names 2,000 functions in 2,000 instances", Bytes(components::functions_in_instances), Refused("limit.instances", "within instances")),
+    row("types-around", "names a type of 18 doublings ten thousand times from within", Bytes(components::types_around), Refused("limit.instances", "types of components around")),
     row("types-unfold", "has a pair of pairs of pairs, 40 deep", Bytes(components::pairs), Refused("limit.instances", "type size")),
     row("types-nested", "has types within types, a million deep", Bytes(components::nested_types), Refused("component.invalid", "more than 16 deep")),
     row("components-nested", "has components within components, 5,000 deep", Bytes(components::nested_components), Refused("component.invalid", "more than 16 deep")),

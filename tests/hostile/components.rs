@@ -1,6 +1,5 @@
 //! The hostile components that are not written in Rust, and the files that are no components.
 
-use std::fmt::Write;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -73,16 +72,22 @@ pub(super) fn nested_components() -> Vec<u8> {
 }
 
 pub(super) fn bundles() -> Vec<u8> {
-    let mut text = String::from("(component (instance $i0)");
-    for level in 1..40 {
-        let below = level - 1;
-        write!(
-            text,
-            "(instance $i{level} (export \"a\" (instance $i{below})) (export \"b\" (instance $i{below})))"
-        )
-        .unwrap();
-    }
-    wat(&format!("{text} (export \"x\" (instance $i39)))"))
+    unfolding::bundles(40)
+}
+
+pub(super) fn capturing() -> Vec<u8> {
+    unfolding::capturing(60)
+}
+
+pub(super) fn functions_in_instances() -> Vec<u8> {
+    unfolding::functions_in_instances(2_000)
+}
+
+pub(super) fn types_around() -> Vec<u8> {
+    let types: String =
+        (1..18).map(|level| format!("(type $t{level} (tuple $t{0} $t{0}))", level - 1)).collect();
+    let names = "(alias outer 1 $t17 (type))".repeat(10_000);
+    wat(&format!("(component (type $t0 (tuple u8 u8)) {types} (component {names}))"))
 }
 
 pub(super) fn pairs() -> Vec<u8> {

@@ -35,15 +35,7 @@ pub fn inspect(
     check_size(bytes.len(), limits)?;
     let anatomy = Anatomy::read(bytes)?;
     imports::check(name, &anatomy.imports, grants)?;
-    if anatomy.instances > limits.components {
-        return Err(Refusal::new(
-            Code::LimitInstances,
-            format!(
-                "the component has {} instances of components and within instances; it may have {}",
-                anatomy.instances, limits.components
-            ),
-        ));
-    }
+    anatomy.check(limits)?;
     Ok(anatomy.imports)
 }
 

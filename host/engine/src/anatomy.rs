@@ -3,48 +3,57 @@
 
 use mynah_model::refusal::{Code, Refusal};
 use wasmparser::{
-    BinaryReader, BinaryReaderError, BlockType, ComponentExternalKind, ComponentInstance, ComponentType,
-    ComponentTypeDeclaration, ComponentTypeRef, Encoding, FunctionBody, Operator, Parser, Payload,
-    TypeBounds,
+    BinaryReader, BinaryReaderError, BlockType, ComponentAlias, ComponentExternalKind,
+    ComponentOuterAliasKind, ComponentType, ComponentTypeDeclaration, ComponentTypeRef, Encoding,
+    FunctionBody, Operator, Parser, Payload, TypeBounds,
 };
 
 use crate::fault::cut;
-use crate::limits::{CODE_WEIGHT, FUNCTION_WEIGHT, IMPORT_NAME, IMPORTS, NESTING};
+use crate::limits::{
+    CODE_WEIGHT, FUNCTION_WEIGHT, IMPORT_NAME, IMPORTS, Limits, NESTING, TYPE_INSTANCES, TYPES_AROUND,
+};
+use crate::unfolding::{Outline, at_most};
 
 /// What is known of a component before it is compiled.
-pub(crate) struct Anatomy {
+pub(crate) struct Anatomy<'a> {
     /// The names of what it imports, in its own order.
     pub(crate) imports: Vec<String>,
-    /// How many instances of components, and instances within instances, are written in it and in those within it. Each may
-    /// stand for many: the number of places says how many at most.
-    pub(crate) instances: usize,
+    /// The components and instances in it.
+    outline: Outline<'a>,
+    types: Types,
     /// What its functions weigh; see [`weight`].
     weight: u64,
 }
 
-impl Anatomy {
+impl<'a> Anatomy<'a> {
     /// Reads a component. Also finds what is not one, or not all of one.
     ///
     /// # Errors
-    /// `component.invalid`, `limit.size`.
-    pub(crate) fn read(bytes: &[u8]) -> Result<Self, Refusal> {
+    /// `component.invalid`, `limit.size`, `limit.instances`.
+    pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, Refusal> {
         if !bytes.starts_with(b"\0asm") {
             let text = if bytes.is_empty() { "the file is empty" } else { "the file is not WebAssembly" };
             return Err(invalid(text.to_owned()));
         }
-        let mut anatomy = Self { imports: Vec::new(), instances: 0, weight: 0 };
-        let mut depth = 0_u32;
+        let mut anatomy =
+            Self { imports: Vec::new(), outline: Outline::new(), types: Types::default(), weight: 0 };
+        // Which of the modules and components around the place being read are components.
+        let mut around: Vec<bool> = Vec::new();
         for payload in Parser::new(0).parse_all(bytes) {
-            match payload.map_err(|error| damaged(&error))? {
-                Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => {
+            let payload = payload.map_err(|error| damaged(&error))?;
+            anatomy.outline.read(&payload).map_err(|error| damaged(&error))??;
+            match payload {
+                Payload::Version { encoding: Encoding::Module, .. } if around.is_empty() => {
                     return Err(invalid(
                         "the file is a plain WebAssembly module, not a component".to_owned(),
                     )
                     .hint("build it for wasm32-wasip2, or with `mynah build`"));
                 }
-                Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => {
-                    depth += 1;
-                    check_nesting(depth as usize)?;
+                Payload::ModuleSection { .. } => around.push(false),
+                Payload::ComponentSection { .. } => {
+                    around.push(true);
+                    check_nesting(around.len())?;
+                    anatomy.outline.enter();
                 }
                 Payload::CodeSectionEntry(body) => {
                     anatomy.function(weight(&body).map_err(|error| damaged(&error))?)?;
@@ -52,10 +61,17 @@ impl Anatomy {
                 Payload::ComponentTypeSection(section) => {
                     let range = section.range();
                     let types = bytes.get(range.clone()).unwrap_or_default();
-                    anatomy.types(BinaryReader::new(types, range.start))?;
+                    let section = BinaryReader::new(types, range.start);
+                    anatomy.types.read(section).map_err(|error| damaged(&error))??;
                 }
-                Payload::End(_) => depth = depth.saturating_sub(1),
-                Payload::ComponentImportSection(section) if depth == 0 => {
+                Payload::ComponentAliasSection(section) => {
+                    for alias in section {
+                        let alias = alias.map_err(|error| damaged(&error))?;
+                        anatomy.types.far += usize::from(is_of_type_around(&alias, 1));
+                    }
+                }
+                Payload::End(_) if around.pop() == Some(true) => anatomy.outline.leave(),
+                Payload::ComponentImportSection(section) if around.is_empty() => {
                     for import in section {
                         let import = import.map_err(|error| damaged(&error))?;
                         // A type that the world names (`event`) stands among the imports and asks for nothing.
@@ -64,27 +80,20 @@ impl Anatomy {
                         }
                     }
                 }
-                Payload::ComponentInstanceSection(section) => {
-                    for instance in section {
-                        let instance = instance.map_err(|error| damaged(&error))?;
-                        anatomy.instances += match instance {
-                            ComponentInstance::Instantiate { .. } => 1,
-                            ComponentInstance::FromExports(exports) => {
-                                exports.iter().filter(|export| unfolds(export.kind)).count()
-                            }
-                        };
-                    }
-                }
-                Payload::ComponentExportSection(section) => {
-                    for export in section {
-                        let export = export.map_err(|error| damaged(&error))?;
-                        anatomy.instances += usize::from(unfolds(export.kind));
-                    }
-                }
                 _ => {}
             }
         }
         Ok(anatomy)
+    }
+
+    /// Checks that what its types and instances unfold into can be validated in a moment.
+    ///
+    /// # Errors
+    /// `limit.instances`, `component.invalid`.
+    pub(crate) fn check(&self, limits: &Limits) -> Result<(), Refusal> {
+        at_most("instances in its types", self.types.instances, TYPE_INSTANCES)?;
+        at_most("types of components around", self.types.far, TYPES_AROUND)?;
+        self.outline.check(limits)
     }
 
     fn function(&mut self, weight: u64) -> Result<(), Refusal> {
@@ -104,50 +113,6 @@ impl Anatomy {
         ))
     }
 
-    /// Walks a section of types. The parser follows types within types by calling itself, so that some kilobytes of them
-    /// take all of a thread's stack: here each level is a number in a list.
-    fn types(&mut self, mut section: BinaryReader<'_>) -> Result<(), Refusal> {
-        self.walk_types(&mut section).map_err(|error| damaged(&error))?
-    }
-
-    fn walk_types(
-        &mut self,
-        section: &mut BinaryReader<'_>,
-    ) -> Result<Result<(), Refusal>, BinaryReaderError> {
-        /// What stands before the declarations of a component's or an instance's type, and before a type among them.
-        const COMPONENT: u8 = 0x41;
-        const INSTANCE: u8 = 0x42;
-        const TYPE: u8 = 0x01;
-        let peek = |section: &BinaryReader<'_>| section.clone().read_u8();
-        // How many types or declarations are still to come, on each level.
-        let mut left = vec![section.read_var_u32()?];
-        while let Some(here) = left.last_mut() {
-            let Some(fewer) = here.checked_sub(1) else {
-                left.pop();
-                continue;
-            };
-            *here = fewer;
-            if left.len() > 1 {
-                if peek(section)? != TYPE {
-                    let declaration = section.read::<ComponentTypeDeclaration<'_>>()?;
-                    self.instances += usize::from(declares_instance(&declaration));
-                    continue;
-                }
-                section.read_u8()?;
-            }
-            if matches!(peek(section)?, COMPONENT | INSTANCE) {
-                section.read_u8()?;
-                left.push(section.read_var_u32()?);
-                if let Err(refusal) = check_nesting(left.len()) {
-                    return Ok(Err(refusal));
-                }
-            } else {
-                section.read::<ComponentType<'_>>()?;
-            }
-        }
-        Ok(Ok(()))
-    }
-
     fn import(&mut self, name: &str) -> Result<(), Refusal> {
         if name.len() > IMPORT_NAME {
             let (start, len) = (cut(name.to_owned(), 40), name.len());
@@ -161,6 +126,77 @@ impl Anatomy {
         self.imports.push(name.to_owned());
         Ok(())
     }
+}
+
+/// What there is in the types of a component that is walked through again wherever it is named.
+#[derive(Default)]
+struct Types {
+    /// Instances and components that types speak of.
+    instances: usize,
+    /// How often a type of a component around is named.
+    far: usize,
+}
+
+impl Types {
+    /// Walks a section of types. The parser follows types within types by calling itself, so that some kilobytes of them take
+    /// all of a thread's stack: here each level is a number in a list.
+    fn read(&mut self, mut section: BinaryReader<'_>) -> Result<Result<(), Refusal>, BinaryReaderError> {
+        /// What stands before the declarations of a component's or an instance's type, and before a type among them.
+        const COMPONENT: u8 = 0x41;
+        const INSTANCE: u8 = 0x42;
+        const TYPE: u8 = 0x01;
+        let peek = |section: &BinaryReader<'_>| section.clone().read_u8();
+        // How many types or declarations are still to come, on each level, and whether it is a component's.
+        let mut left = vec![(section.read_var_u32()?, true)];
+        while let Some((here, _)) = left.last_mut() {
+            let Some(fewer) = here.checked_sub(1) else {
+                left.pop();
+                continue;
+            };
+            *here = fewer;
+            if left.len() > 1 {
+                if peek(&section)? != TYPE {
+                    let declaration = section.read::<ComponentTypeDeclaration<'_>>()?;
+                    // How many levels out the first component ends.
+                    let edge = left.iter().rev().position(|(_, component)| *component).unwrap_or_default();
+                    self.declaration(&declaration, edge + 1);
+                    continue;
+                }
+                section.read_u8()?;
+            }
+            let lead = peek(&section)?;
+            if matches!(lead, COMPONENT | INSTANCE) {
+                section.read_u8()?;
+                left.push((section.read_var_u32()?, lead == COMPONENT));
+                if let Err(refusal) = check_nesting(left.len()) {
+                    return Ok(Err(refusal));
+                }
+            } else {
+                section.read::<ComponentType<'_>>()?;
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    fn declaration(&mut self, declaration: &ComponentTypeDeclaration<'_>, edge: usize) {
+        let named = match declaration {
+            ComponentTypeDeclaration::Export { ty, .. } => ty,
+            ComponentTypeDeclaration::Import(import) => &import.ty,
+            ComponentTypeDeclaration::Alias(alias) => {
+                self.far += usize::from(is_of_type_around(alias, edge));
+                return;
+            }
+            _ => return,
+        };
+        let kind = named.kind();
+        self.instances +=
+            usize::from(matches!(kind, ComponentExternalKind::Instance | ComponentExternalKind::Component));
+    }
+}
+
+/// Whether it names a type so many levels around, or farther.
+fn is_of_type_around(alias: &ComponentAlias<'_>, levels: usize) -> bool {
+    matches!(alias, ComponentAlias::Outer { kind: ComponentOuterAliasKind::Type, count, .. } if *count as usize >= levels)
 }
 
 /// What a function weighs for the compiler: how many values there may be at each of its branches, all branches together. Time
@@ -188,21 +224,6 @@ fn weight(body: &FunctionBody<'_>) -> Result<u64, BinaryReaderError> {
         }
     }
     Ok(locals.saturating_mul(branches).saturating_add(values))
-}
-
-/// Whether a type speaks of an instance within what it describes.
-fn declares_instance(declaration: &ComponentTypeDeclaration<'_>) -> bool {
-    let ty = match declaration {
-        ComponentTypeDeclaration::Export { ty, .. } => ty,
-        ComponentTypeDeclaration::Import(import) => &import.ty,
-        _ => return false,
-    };
-    unfolds(ty.kind())
-}
-
-/// Whether there may be anything in such an item.
-fn unfolds(kind: ComponentExternalKind) -> bool {
-    matches!(kind, ComponentExternalKind::Instance | ComponentExternalKind::Component)
 }
 
 fn check_nesting(depth: usize) -> Result<(), Refusal> {

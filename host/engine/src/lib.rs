@@ -15,7 +15,7 @@
 //! # Layout
 //! - [`limits`]: every number that bounds something
 //! - `engine`, `allocation`, `ticker`, `slots`: what scripts share: wasmtime, its pool, the hand of the clock
-//! - `admission`, `anatomy`, `imports`, `compiling`, `release`, `cache`, `trusted`: from bytes to a release
+//! - `admission`, `anatomy`, `unfolding`, `imports`, `compiling`, `release`, `cache`, `trusted`: from bytes to a release
 //! - `script`, `rules`, `indifference`, `settings`, `settings_schema`, `patterns`, `folding`: what is called when, and what the operator set
 //! - `call`, `warm`, `sandbox`, `stopwatch`, `randomness`, `script_log`, `fault`: one call and its bounds
 //! - `bindings`, `wire_event`, `wire_answer`, `wire_info`: the contract's types, to and from the model's
@@ -54,6 +54,7 @@ mod slots;
 mod stopwatch;
 mod ticker;
 mod trusted;
+mod unfolding;
 mod warm;
 mod wasi;
 mod wire_answer;

@@ -29,9 +29,8 @@ pub struct Limits {
     pub table_elements: usize,
     /// How many core instances. 128: Python is linked from some thirty modules with a shim for each.
     pub instances: usize,
-    /// How many instances of components, and instances within instances, a component may speak of, at all depths together.
-    /// 12: what is composed of others has two or three. Each may hold several of another, so that forty in a row would
-    /// become a million million; of 12 there come 81 at most.
+    /// How many instances of components it may become, itself included, at all depths together. 64: JavaScript is composed of
+    /// 24, most of them shims that rename what another gives.
     pub components: usize,
     /// Handles that are alive at once. 1,000: a script needs its output streams.
     pub handles: usize,
@@ -70,7 +69,7 @@ impl Default for Limits {
             tables: 8,
             table_elements: 100_000,
             instances: 128,
-            components: 12,
+            components: 64,
             handles: 1_000,
             component: 40 * MIB,
             compile: Duration::from_secs(120),
@@ -141,6 +140,21 @@ pub const CODE_WEIGHT: u64 = 20_000_000;
 /// How deep components, modules and types of instances may stand within each other. 16: tools write two or three levels; at
 /// some hundred the parser runs out of stack, which nothing survives.
 pub const NESTING: usize = 16;
+
+/// How many components may stand within a component, itself included. 128: JavaScript has 24.
+pub const COMPONENTS: usize = 128;
+
+/// In how many places the types of a component may speak of instances or components. 12: no tool writes one. Each may hold
+/// several of another, so that forty in a row would become a million million; of 12 there come 81 at most.
+pub const TYPE_INSTANCES: usize = 12;
+
+/// How often a component may name types of a component around it. 64: no tool does. Whoever validates it walks through all of
+/// the type each time, which takes up to 30 ms.
+pub const TYPES_AROUND: usize = 64;
+
+/// How many things (instances, components, functions, types) a component's instances may unfold into, each counted once for
+/// every instance that holds it. 100,000: JavaScript has 1,300. Each takes some hundred bytes and as many nanoseconds.
+pub const UNFOLDED: u64 = 100_000;
 
 /// Bytes of the name of an import. 200: `wasi:clocks/monotonic-clock@0.2.6` has 34.
 pub const IMPORT_NAME: usize = 200;
@@ -235,6 +249,10 @@ impl Limits {
             row("native stack", size(STACK), Code::LimitStack),
             row("core instances", self.instances.to_string(), Code::LimitInstances),
             row("instances of components", self.components.to_string(), Code::LimitInstances),
+            row("components within components", COMPONENTS.to_string(), Code::LimitInstances),
+            row("things in instances of components", UNFOLDED.to_string(), Code::LimitInstances),
+            row("instances in types", TYPE_INSTANCES.to_string(), Code::LimitInstances),
+            row("types of components around", TYPES_AROUND.to_string(), Code::LimitInstances),
             row("handles at once", self.handles.to_string(), Code::LimitHandles),
             row("the component", size(self.component), Code::LimitSize),
             row("time to compile the component", time(self.compile), Code::LimitCompile),

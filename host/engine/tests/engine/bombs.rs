@@ -1,12 +1,11 @@
 //! Few bytes that unfold into many: each is bounded by what it would become, not by its own size.
 
-use std::fmt::Write;
-
 use mynah_model::refusal::Code;
 
 use crate::guest::Guest;
 use crate::unfolding::{
-    components_within_components, doubling, heavy_function, types_within_types, unfolding_name,
+    bundles, capturing, components_within_components, doubling, functions_in_instances, heavy_function,
+    types_within_types, unfolding_name,
 };
 use crate::world::{admit, call, message, script};
 
@@ -16,10 +15,28 @@ fn components_within_components_are_counted_before_they_unfold() {
     let refusal = admit(&doubling(60)).unwrap_err();
     assert_eq!(
         refusal.to_string(),
-        "limit.instances: the component has 121 instances of components and within instances; it may have 12"
+        "limit.instances: the component has 121 instances of components to make; it may have 64"
+    );
+    assert_eq!(
+        admit(&doubling(20)).unwrap_err().to_string(),
+        "limit.instances: the component unfolds into more than 64 instances of components"
     );
     // A few are let through, to be told what else is missing.
     assert_eq!(admit(&doubling(3)).unwrap_err().code, Code::ContractMismatch);
+}
+
+#[test]
+fn what_is_named_many_times_in_instances_or_captured_by_components_is_counted_before_it_is_copied() {
+    for bytes in [bundles(40), capturing(60), functions_in_instances(2_000)] {
+        let refusal = admit(&bytes).unwrap_err();
+        assert_eq!(
+            refusal.to_string(),
+            "limit.instances: the component unfolds into instances within instances of more than 100000 things"
+        );
+    }
+    for bytes in [bundles(3), capturing(3), functions_in_instances(20)] {
+        assert_eq!(admit(&bytes).unwrap_err().code, Code::ContractMismatch);
+    }
 }
 
 #[test]
@@ -77,19 +94,7 @@ fn components_within_components_end_at_a_depth() {
 }
 
 #[test]
-fn instances_of_instances_are_counted_before_they_unfold() {
-    let mut text = String::from("(component (instance $i0)");
-    for level in 1..40 {
-        let below = level - 1;
-        write!(
-            text,
-            "(instance $i{level} (export \"a\" (instance $i{below})) (export \"b\" (instance $i{below})))"
-        )
-        .unwrap();
-    }
-    text.push_str("(export \"x\" (instance $i39)))");
-    let refusal = admit(&wat::parse_str(text).unwrap()).unwrap_err();
-    assert_eq!(refusal.code, Code::LimitInstances, "{refusal}");
+fn types_that_hold_instances_are_counted_before_they_unfold() {
     let types: String = (1..40)
         .map(|level| {
             let below = level - 1;
@@ -99,9 +104,45 @@ fn instances_of_instances_are_counted_before_they_unfold() {
             )
         })
         .collect();
-    let text = format!("(component (type $t0 (instance)) {types} (import \"a:b/c\" (instance (type $t39))))");
-    let refusal = admit(&wat::parse_str(text).unwrap()).unwrap_err();
-    assert_eq!(refusal.code, Code::ImportUnknown, "{refusal}");
+    let text = format!("(component (type $t0 (instance)) {types})");
+    assert_eq!(
+        admit(&wat::parse_str(text).unwrap()).unwrap_err().to_string(),
+        "limit.instances: the component has 78 instances in its types; it may have 12"
+    );
+}
+
+#[test]
+fn types_of_components_around_are_named_a_few_times_at_most() {
+    // Each time takes 15 ms, for a type of which eighteen lines are written.
+    let types: String =
+        (1..18).map(|level| format!("(type $t{level} (tuple $t{0} $t{0}))", level - 1)).collect();
+    let within = |names: &str| {
+        let text = format!("(component (type $t0 (tuple u8 u8)) {types} {names})");
+        admit(&wat::parse_str(text).unwrap()).unwrap_err().to_string()
+    };
+    let refusal = "limit.instances: the component has 65 types of components around; it may have 64";
+    let aliases = |count: u32| format!("(alias outer {count} $t17 (type))").repeat(65);
+    assert_eq!(within(&format!("(component {})", aliases(1))), refusal);
+    assert_eq!(within(&format!("(type (component {}))", aliases(1))), refusal);
+    assert_eq!(within(&format!("(component (type (instance {})))", aliases(2))), refusal);
+    // An instance's type is no border.
+    assert!(within(&format!("(type (instance {}))", aliases(1))).starts_with("contract.mismatch"));
+}
+
+#[test]
+fn what_is_written_counts_even_if_no_instance_is_made_of_it() {
+    let wrapped = |inner: &str, times: usize| {
+        let text = format!("(component (component (component $c) (core module $m) {}))", inner.repeat(times));
+        admit(&wat::parse_str(text).unwrap()).unwrap_err().to_string()
+    };
+    for (inner, times, says) in [
+        ("(component)", 126, "129 components in all; it may have 128"),
+        ("(instance (instantiate $c))", 65, "65 instances of components to make; it may have 64"),
+        ("(core instance (instantiate $m))", 129, "129 core instances to make; it may have 128"),
+    ] {
+        assert_eq!(wrapped(inner, times), format!("limit.instances: the component has {says}"));
+        assert!(wrapped(inner, times - 1).starts_with("contract.mismatch"));
+    }
 }
 
 #[test]

@@ -19,6 +19,51 @@ pub(crate) fn doubling(levels: usize) -> Vec<u8> {
     wat::parse_str(text).unwrap()
 }
 
+/// Instances each of which holds the one before twice.
+pub(crate) fn bundles(levels: usize) -> Vec<u8> {
+    let mut text = String::from("(component (instance $i0)");
+    for level in 1..levels {
+        let below = level - 1;
+        write!(
+            text,
+            "(instance $i{level} (export \"a\" (instance $i{below})) (export \"b\" (instance $i{below})))"
+        )
+        .unwrap();
+    }
+    write!(text, "(export \"x\" (instance $i{})))", levels - 1).unwrap();
+    wat::parse_str(text).unwrap()
+}
+
+/// Components each of which captures the one before twice, and of which no instance is made.
+pub(crate) fn capturing(levels: usize) -> Vec<u8> {
+    let mut text = String::from("(component (component $c0)");
+    for level in 1..=levels {
+        let below = level - 1;
+        write!(
+            text,
+            "(component $c{level} (alias outer 1 $c{below} (component)) (alias outer 1 $c{below} (component)))"
+        )
+        .unwrap();
+    }
+    wat::parse_str(text + ")").unwrap()
+}
+
+/// An instance that gives so many functions, in as many instances.
+pub(crate) fn functions_in_instances(functions: usize) -> Vec<u8> {
+    let mut text = String::from(
+        "(component (core module $m (func (export \"f\"))) (core instance $i (instantiate $m))
+            (func $f (canon lift (core func $i \"f\"))) (instance $functions",
+    );
+    for name in 0..functions {
+        write!(text, "(export \"f{name}\" (func $f))").unwrap();
+    }
+    text.push(')');
+    for _ in 0..functions {
+        text.push_str("(instance (export \"a\" (instance $functions)))");
+    }
+    wat::parse_str(text + ")").unwrap()
+}
+
 /// A C++ name for `f(X<int, int>, X<X<int, int>, X<int, int>>, ...)`: each level is twice as long as the one before.
 pub(crate) fn unfolding_name(levels: usize) -> String {
     let mut name = String::from("_Z1f1XIiiE");

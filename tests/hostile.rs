@@ -133,10 +133,10 @@ async fn pongs_beside(spinning: usize, scripts: &[&str]) {
     let of = |delays: &[Duration], percent: usize| delays[(delays.len() - 1) * percent / 100];
     println!("pongs alone:                      p50 {:?}, p99 {:?}", of(&alone, 50), of(&alone, 99));
     println!("pongs beside {spinning} chats that spin: p50 {:?}, p99 {:?}", of(&beside, 50), of(&beside, 99));
-    // Other tests share this machine, so what is compared comes from the same minute: nine pongs in ten are not even one
-    // deadline later than the slowest ones were without spinners. The benchmark `speed` shows all of them.
-    let deadline = Duration::from_millis(50);
-    assert!(of(&beside, 90) <= of(&alone, 99) + deadline, "{:?} > {:?}", of(&beside, 90), of(&alone, 99));
+    // Other tests share this machine, so what is compared comes from the same minute, and leaves room: were they served in the
+    // order of their coming, half of the pongs would wait for eight deadlines or more. The benchmark `speed` shows all of them.
+    let room = Duration::from_millis(4 * 50);
+    assert!(of(&beside, 50) <= of(&alone, 99) + room, "{:?} > {:?}", of(&beside, 50), of(&alone, 99));
 }
 
 /// How long twenty answers take in each of sixteen chats at a time, shortest first.

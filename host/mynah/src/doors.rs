@@ -2,6 +2,10 @@
 //!
 //! These paths are no part of the API: who may come in is the account's token's to say.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::BytesRejection;
@@ -13,7 +17,12 @@ use axum::routing::{get, post};
 use bytes::Bytes;
 use hyper_util::rt::TokioIo;
 use mynah_networks::onebot::limits::POST_BYTES;
-use mynah_networks::onebot::{Door, OneBot, PostBox, Refused};
+use mynah_networks::onebot::{Accepted, Door, OneBot, Refused};
+use parking_lot::Mutex;
+
+/// How long a reason for refusing somebody is not logged again. 60 s: an implementation that is set up wrongly knocks every few
+/// seconds, and anybody can.
+const QUIET: Duration = Duration::from_secs(60);
 
 /// The paths by which networks come in.
 #[derive(Default)]
@@ -21,16 +30,56 @@ pub(crate) struct Doors {
     router: Router,
 }
 
+/// When each reason for refusing somebody was logged last, at one path.
+#[derive(Default)]
+struct Refusals {
+    logged: Mutex<HashMap<&'static str, Instant>>,
+}
+
+impl Refusals {
+    fn answer(&self, path: &str, refused: Refused) -> Response {
+        if self.is_news(refused.why, Instant::now()) {
+            tracing::warn!(
+                path,
+                status = refused.status.as_u16(),
+                why = refused.why,
+                "a OneBot implementation was refused; the same is not logged again for a minute"
+            );
+        }
+        (refused.status, refused.why).into_response()
+    }
+
+    fn is_news(&self, why: &'static str, now: Instant) -> bool {
+        let mut logged = self.logged.lock();
+        let news = logged.get(why).is_none_or(|last| now.saturating_duration_since(*last) >= QUIET);
+        if news {
+            logged.insert(why, now);
+        }
+        news
+    }
+}
+
 impl Doors {
     /// Opens the door of an account at a path, if it has one.
     pub(crate) fn open(&mut self, path: &str, onebot: &OneBot) {
         let router = std::mem::take(&mut self.router);
+        let (refusals, at) = (Arc::new(Refusals::default()), Arc::<str>::from(path));
         self.router = match (onebot.door().cloned(), onebot.post_box().cloned()) {
-            (Some(door), _) => router.route(path, get(async move |request: Request| upgrade(&door, request))),
+            (Some(door), _) => {
+                let knock = async move |request: Request| match door.check(request.uri(), request.headers()) {
+                    Ok(accepted) => upgrade(&door, accepted, request),
+                    Err(refused) => refusals.answer(&at, refused),
+                };
+                router.route(path, get(knock))
+            }
             (None, Some(post_box)) => {
                 let take_in = async move |headers: HeaderMap, body: Result<Bytes, BytesRejection>| match body
                 {
-                    Ok(body) => take_in(&post_box, &headers, &body).await,
+                    // An answer with a body would be a quick operation: what is done is done by calls.
+                    Ok(body) => match post_box.take_in(&headers, &body).await {
+                        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+                        Err(refused) => refusals.answer(&at, refused),
+                    },
                     Err(rejection) => {
                         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
                             post_box.note_too_large();
@@ -50,20 +99,7 @@ impl Doors {
     }
 }
 
-fn refuse(refused: Refused) -> Response {
-    tracing::warn!(
-        status = refused.status.as_u16(),
-        why = refused.why,
-        "a OneBot implementation was refused"
-    );
-    (refused.status, refused.why).into_response()
-}
-
-fn upgrade(door: &Door, mut request: Request) -> Response {
-    let accepted = match door.check(request.uri(), request.headers()) {
-        Ok(accepted) => accepted,
-        Err(refused) => return refuse(refused),
-    };
+fn upgrade(door: &Door, accepted: Accepted, mut request: Request) -> Response {
     let (door, upgrading) = (door.clone(), hyper::upgrade::on(&mut request));
     tokio::spawn(async move {
         match upgrading.await {
@@ -79,10 +115,18 @@ fn upgrade(door: &Door, mut request: Request) -> Response {
     (StatusCode::SWITCHING_PROTOCOLS, headers, Body::empty()).into_response()
 }
 
-async fn take_in(post_box: &PostBox, headers: &HeaderMap, body: &[u8]) -> Response {
-    match post_box.take_in(headers, body).await {
-        // An answer with a body would be a quick operation: what is done is done by calls.
-        Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(refused) => refuse(refused),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_is_logged_once_a_minute() {
+        let (refusals, start) = (Refusals::default(), Instant::now());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        assert!(refusals.is_news("a wrong token", at(0)));
+        assert!(!refusals.is_news("a wrong token", at(59)));
+        assert!(refusals.is_news("no token", at(59)));
+        assert!(refusals.is_news("a wrong token", at(60)));
+        assert!(!refusals.is_news("a wrong token", at(61)));
     }
 }

@@ -19,7 +19,8 @@
 //! ```
 //!
 //! People are made when they are first named: their name is their id. The account itself is `mynah`. What
-//! the rule asks for is noted and not done: a member who was kicked may still talk.
+//! the rule asks for is noted and not done: a member who was kicked may still talk. Pattern sets find what rows with
+//! `fold = "plain"` find; accents, look-alikes, traditional characters and gaps are folded by the host alone.
 //!
 //! # Layout
 //!

@@ -1,5 +1,6 @@
-//! Pattern tables, done the simple way: one row after the other. The host compiles them instead, and finds the same and
-//! more: it also folds accents, look-alikes, traditional characters and what stands between letters.
+//! Pattern tables, done the simple way: one row after the other, folded as the host folds rows with `fold = "plain"`. The
+//! host compiles them instead, and finds the same and more: accents, styles, look-alikes, traditional characters, and what
+//! stands between letters. Its tables for these are larger than this crate, which every rule carries along.
 
 use regex::RegexBuilder;
 use serde_json::{Map, Value};
@@ -126,12 +127,21 @@ fn fold(text: &str) -> String {
 /// Narrow, lower case, and nothing for what is not seen.
 fn fold_char(character: char) -> impl Iterator<Item = char> {
     let narrow = match character {
-        '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FEFF}' | '\u{00AD}' => None,
+        unseen if shows_nothing(unseen) => None,
         '\u{3000}' => Some(' '),
         '\u{FF01}'..='\u{FF5E}' => char::from_u32(u32::from(character) - 0xFEE0),
         other => Some(other),
     };
     narrow.into_iter().flat_map(char::to_lowercase)
+}
+
+/// Characters that format, join, select or strike through others: the host's list (`host/engine/src/folding.rs`).
+fn shows_nothing(character: char) -> bool {
+    matches!(character,
+        '\u{00ad}' | '\u{034f}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{0334}'..='\u{0338}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{20d0}'..='\u{20f0}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}'
+        | '\u{e0000}'..='\u{e0fff}')
 }
 
 fn place(at: usize) -> u32 {
@@ -148,7 +158,7 @@ mod tests {
     fn rows_are_found_in_any_spelling_and_in_the_order_of_the_text() {
         let table =
             json!([{ "regex": "v\\s*x\\d+", "why": 1 }, "加微信", { "exact": "hi" }, { "contains": "Free" }]);
-        let text = "ＦＲＥＥ 加\u{200B}微信 VX12";
+        let text = "ＦＲＥＥ 加\u{200B}微\u{336}信 VX12";
         let found = find(&table, text).unwrap();
         let seen: Vec<_> = found
             .iter()
@@ -156,7 +166,7 @@ mod tests {
             .collect();
         assert_eq!(
             seen,
-            [(3, "ＦＲＥＥ", "null"), (1, "加\u{200B}微信", "null"), (0, "VX12", "{\"why\":1}")]
+            [(3, "ＦＲＥＥ", "null"), (1, "加\u{200B}微\u{336}信", "null"), (0, "VX12", "{\"why\":1}")]
         );
     }
 

@@ -99,7 +99,12 @@ fn at<E: Endpoint>(path: &str) -> Option<Called<E>> {
 
 /// Serves a call.
 async fn serve<E: Endpoint>(State(api): State<Arc<Api>>, request: Request) -> Response {
-    let is_call = matches!(*request.method(), Method::GET | Method::POST);
+    let is_call = match *request.method() {
+        Method::GET | Method::POST => true,
+        // The answer has no body, so what acts or takes events away is not for it.
+        Method::HEAD => looks_up(request.uri().path()),
+        _ => false,
+    };
     let (true, Some(called)) = (is_call, at::<E>(request.uri().path())) else {
         return not_found().await;
     };
@@ -171,6 +176,12 @@ async fn serve<E: Endpoint>(State(api): State<Arc<Api>>, request: Request) -> Re
         None => act.await,
     };
     answer.into_response(&wrapping)
+}
+
+/// Whether a path is that of a call that changes nothing. check_event takes events away.
+pub(crate) fn looks_up(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    name.starts_with("get_") || name.starts_with("search_") || name == "check_client"
 }
 
 /// Whether a path is that of a `send_*` call.

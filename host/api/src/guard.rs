@@ -15,6 +15,7 @@ use mynah_model::refusal::{Code, Refusal};
 use serde_json::json;
 
 use crate::authority::{Authority, parse_origin};
+use crate::call::looks_up;
 use crate::jsonp::Wrapping;
 use crate::problem::Failure;
 use crate::settings::ApiSettings;
@@ -175,11 +176,10 @@ fn is_compatible_api(path: &str) -> bool {
 }
 
 /// Whether a page asked for a script, as JSONP does, and for something that changes nothing: JSONP gives pages what the account
-/// knows, and not the account. check_event takes events away, and a login code lets somebody log in.
+/// knows, and not the account. A login code lets somebody log in.
 fn is_jsonp(head: &request::Parts) -> bool {
-    let name = head.uri.path().rsplit('/').next().unwrap_or_default();
-    let looks_up = name.starts_with("get_") || name.starts_with("search_") || name == "check_client";
-    if !looks_up || name == "get_qrcode" {
+    let path = head.uri.path();
+    if !looks_up(path) || path.ends_with("/get_qrcode") {
         return false;
     }
     let is_script = head.headers.get(SEC_FETCH_DEST).is_some_and(|dest| dest == "script");

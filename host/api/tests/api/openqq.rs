@@ -190,3 +190,18 @@ async fn answers_say_what_they_are() {
     assert_eq!(options.status(), StatusCode::OK);
     stage.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_percent_sign_that_begins_no_escape_is_sent_as_it_is() {
+    let stage = Stage::new(ApiSettings::default()).await;
+    for content in ["100%", "5+%+of+%zz", "%25%"] {
+        let answer =
+            stage.get(&format!("/openqq/send_friend_message?id=2457053936&content={content}")).await.json();
+        assert_eq!(answer["code"], 0, "{content}: {answer}");
+    }
+    let sent: Vec<_> = stage.done(3).await.iter().map(|deed| deed["text"].clone()).collect();
+    assert_eq!(sent, ["100%", "5 % of %zz", "%%"]);
+    let scripts = stage.get("/api/v1/audit?actor=100%").await;
+    assert_eq!(scripts.status, StatusCode::OK, "{}", scripts.text);
+    stage.end().await;
+}

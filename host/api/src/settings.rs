@@ -231,8 +231,9 @@ pub(crate) const WEBHOOK_REPLIES: usize = 16;
 /// first try may come a moment too early.
 pub(crate) const WEBHOOK_TRIES: u32 = 4;
 
-/// Calls of one account's webhook that may be under way at once, so that many chats may hang before others wait for them. With
-/// the bound of an answer this is 128 MiB at the very most.
+/// Calls of one account's webhook that may be under way at once. Each webhook has room of its own, so that an endpoint that
+/// hangs holds up no other, and so much of it that many of its chats may hang before its others wait for them. With the
+/// bound of an answer this is 128 MiB for a webhook at the very most.
 pub(crate) const WEBHOOK_CALLS: usize = 128;
 
 /// Chats of one account whose reports are under way or wait to be tried again at once. Those of further chats wait in

@@ -9,14 +9,15 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use mynah_api::{ApiSettings, WebhookTimes};
 use mynah_model::event::AccountState;
-use mynah_networks::sim::Say;
+use mynah_networks::sim::{LoginMode, Say};
+use mynah_store::Store;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use crate::endpoint::{self, Call, Endpoint, messages};
 use crate::reporting::{Reporting, posting_to, quick, settings};
-use crate::stage::Stage;
+use crate::stage::{ACCOUNT, PATIENCE, Stage};
 
 /// Checks that every number from 0 has arrived once, in order within each of so many chats.
 fn check_order(calls: &[Call], count: usize, chats: usize) {
@@ -120,6 +121,36 @@ async fn an_endpoint_that_hangs_is_left_in_time_and_the_report_comes_again_under
     drop((first, second, listener));
     let endpoint = Endpoint::at(address, endpoint::ok).await;
     assert_eq!(endpoint.messages(1).await[0].seq(), seq);
+    host.end().await;
+}
+
+/// How many calls of one webhook may be under way at once.
+const CALLS: usize = 128;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_endpoint_that_hangs_in_all_calls_that_it_may_have_holds_up_no_other_endpoint() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = Endpoint::new(endpoint::ok).await;
+    let mut settings = settings(posting_to(&format!("http://{}/", listener.local_addr().unwrap())));
+    settings.reports.insert("other".parse().unwrap(), posting_to(&endpoint.url("/")));
+    let store = Store::open_in_memory().unwrap();
+    let stage = Stage::with_accounts(settings.clone(), LoginMode::Immediate, &[ACCOUNT, "other"], store);
+    stage.until(AccountState::Running).await;
+    let host = Reporting::of(stage, &settings);
+    let account = host.stage.account();
+    for number in 0..=CALLS {
+        account.sim().unwrap().befriend(&format!("friend-{number}"), None).await.unwrap();
+    }
+    let mut hanging = Vec::new();
+    while hanging.len() < CALLS {
+        hanging.push(tokio::time::timeout(PATIENCE, listener.accept()).await.unwrap().unwrap());
+    }
+    let other = host.stage.host.account("other").unwrap();
+    other.watch_state().wait_for(|state| *state == AccountState::Running).await.unwrap();
+    other.sim().unwrap().say(Say::friend("123456", "一")).await.unwrap();
+    assert_eq!(endpoint.messages(1).await[0].field("content"), "一");
+    // So that the host need not wait for its calls to end.
+    drop((hanging, listener));
     host.end().await;
 }
 

@@ -431,7 +431,7 @@ async fn callers_list_read_set_and_remove_state() {
     for (method, path, body, status, part) in [
         ("GET", "none/kv", "", 404, "script.unknown: there is no script `none`"),
         ("GET", "..%2Fping/kv", "", 404, "script.unknown"),
-        ("GET", "ping/kv?limit=0", "", 400, "`limit` must be 1 to 1000"),
+        ("GET", "ping/kv?limit=0", "", 400, "`limit` is 1 to 1000"),
         ("GET", "ping/kv?cursor=%21", "", 400, "`cursor` is not"),
         ("GET", "ping/kv?prefix=b", "", 400, "`prefix` needs `chat`"),
         ("GET", "ping/kv?chat=sim/nowhere/1", "", 400, "chat kind `nowhere`"),

@@ -6,9 +6,8 @@
 //!
 //! # Layout
 //! - `health`: is the host alive, is it ready
-//! - `scripts`: what runs, and how well
-//! - `kv`: what they keep
 //! - `scripts`: what runs, how well, what it may do, and letting new releases in
+//! - `kv`: what they keep
 //! - `config`: what became of `mynah.toml`
 //! - `accounts`: who is logged in where
 //! - `audit`: who asked for what, and what became of it
@@ -18,7 +17,8 @@
 //! - `why`: one event explained
 //! - `alerts`: what operators should know
 //! - `pauses`: what is noted down and not done for a while
-//! - `fields`, `query`: reading what a request carries
+//! - `paths`, `query`, `fields`: reading what a request carries
+//! - `answers`: what many paths may be answered, for the document
 
 use std::sync::Arc;
 
@@ -35,6 +35,7 @@ use crate::state::Api;
 
 mod accounts;
 mod alerts;
+mod answers;
 mod audit;
 mod config;
 mod dead_letters;
@@ -42,13 +43,14 @@ mod events;
 mod fields;
 mod health;
 mod kv;
+mod paths;
 mod pauses;
 mod query;
 mod scripts;
 mod sim;
 mod why;
 
-pub(crate) use fields::account_unknown;
+pub(crate) use paths::account_unknown;
 
 /// The OpenAPI document of the administration.
 #[derive(OpenApi)]
@@ -61,15 +63,15 @@ pub(crate) use fields::account_unknown;
         health::healthz,
         health::readyz,
         scripts::list,
+        scripts::get,
+        scripts::accept,
         kv::list,
         kv::clear,
         kv::get,
         kv::put,
         kv::delete,
-        kv::export,
-        kv::import,
-        scripts::get,
-        scripts::accept,
+        kv::transfer::export,
+        kv::transfer::import,
         config::get,
         config::reload,
         accounts::list,
@@ -86,13 +88,13 @@ pub(crate) use fields::account_unknown;
         dead_letters::list,
         dead_letters::retry,
         dead_letters::delete,
-        sim::say,
-        sim::join,
-        sim::leave,
-        sim::scan,
-        sim::confirm,
-        sim::reset,
-        sim::outbox,
+        sim::people::say,
+        sim::people::join,
+        sim::people::leave,
+        sim::login::scan,
+        sim::login::confirm,
+        sim::deeds::reset,
+        sim::deeds::outbox,
     ),
     components(schemas(crate::problem::Problem))
 )]
@@ -113,8 +115,8 @@ pub(crate) fn router() -> Router<Arc<Api>> {
         .route("/api/v1/scripts", get(scripts::list))
         .route("/api/v1/scripts/{name}/kv", get(kv::list).delete(kv::clear))
         .route("/api/v1/scripts/{name}/kv/entry", get(kv::get).put(kv::put).delete(kv::delete))
-        .route("/api/v1/scripts/{name}/kv/export", get(kv::export))
-        .route("/api/v1/scripts/{name}/kv/import", post(kv::import))
+        .route("/api/v1/scripts/{name}/kv/export", get(kv::transfer::export))
+        .route("/api/v1/scripts/{name}/kv/import", post(kv::transfer::import))
         .route("/api/v1/scripts/{name}", get(scripts::get))
         .route("/api/v1/scripts/{name}/accept", post(scripts::accept))
         .route("/api/v1/config", get(config::get))
@@ -133,13 +135,13 @@ pub(crate) fn router() -> Router<Arc<Api>> {
         .route("/api/v1/dead-letters", get(dead_letters::list))
         .route("/api/v1/dead-letters/{id}", delete(dead_letters::delete))
         .route("/api/v1/dead-letters/{id}/retry", post(dead_letters::retry))
-        .route("/api/v1/accounts/{name}/sim/say", post(sim::say))
-        .route("/api/v1/accounts/{name}/sim/join", post(sim::join))
-        .route("/api/v1/accounts/{name}/sim/leave", post(sim::leave))
-        .route("/api/v1/accounts/{name}/sim/scan", post(sim::scan))
-        .route("/api/v1/accounts/{name}/sim/confirm", post(sim::confirm))
-        .route("/api/v1/accounts/{name}/sim/reset", post(sim::reset))
-        .route("/api/v1/accounts/{name}/sim/outbox", get(sim::outbox))
+        .route("/api/v1/accounts/{name}/sim/say", post(sim::people::say))
+        .route("/api/v1/accounts/{name}/sim/join", post(sim::people::join))
+        .route("/api/v1/accounts/{name}/sim/leave", post(sim::people::leave))
+        .route("/api/v1/accounts/{name}/sim/scan", post(sim::login::scan))
+        .route("/api/v1/accounts/{name}/sim/confirm", post(sim::login::confirm))
+        .route("/api/v1/accounts/{name}/sim/reset", post(sim::deeds::reset))
+        .route("/api/v1/accounts/{name}/sim/outbox", get(sim::deeds::outbox))
 }
 
 async fn document() -> Json<utoipa::openapi::OpenApi> {

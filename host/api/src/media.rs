@@ -70,7 +70,7 @@ pub(crate) fn of_message(message: &Message) -> Option<&Media> {
     })
 }
 
-/// Makes the report of a message that of its picture or file, as seed 004 shows it: `format` is `media`, the content
+/// Makes the report of a message that of its picture or file, as document 004 shows it: `format` is `media`, the content
 /// says where it lies, and the `media_*` fields say what it is. What is not known is left out. Of a message without one
 /// nothing is changed.
 pub(crate) fn put_fields(report: &mut Map<String, Value>, message: &Message, store: &MediaStore) {

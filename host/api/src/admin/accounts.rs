@@ -12,7 +12,8 @@ use mynah_runtime::{Account, ApiKind, Connection, HostError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::fields::NamedAccount;
+use super::answers::{NoAccount, Unavailable};
+use super::paths::{AccountPath, NamedAccount};
 use crate::access::Caller;
 use crate::problem::{Failure, Problem};
 use crate::state::Api;
@@ -140,11 +141,10 @@ pub(super) async fn list(
     operation_id = "get_account",
     path = "/api/v1/accounts/{name}",
     tag = "accounts",
-    params(("name" = String, Path, description = "the account")),
+    params(AccountPath),
     responses(
         (status = 200, description = "the account", body = AccountStatus),
-        (status = 400, description = "the account's name is not text", body = Problem),
-        (status = 404, description = "there is no such account", body = Problem),
+        NoAccount,
     ),
 )]
 pub(super) async fn one(NamedAccount(account): NamedAccount) -> Json<AccountStatus> {
@@ -157,13 +157,12 @@ pub(super) async fn one(NamedAccount(account): NamedAccount) -> Json<AccountStat
     operation_id = "start_account",
     path = "/api/v1/accounts/{name}/start",
     tag = "accounts",
-    params(("name" = String, Path, description = "the account")),
+    params(AccountPath),
     responses(
         (status = 200, description = "the account is on its way in, or was before", body = AccountStatus),
-        (status = 400, description = "the account's name is not text", body = Problem),
-        (status = 404, description = "there is no such account", body = Problem),
+        NoAccount,
         (status = 409, description = "too many accounts run, or something stood against it", body = Problem),
-        (status = 503, description = "the host stops, or could not write what it needs", body = Problem),
+        Unavailable,
     ),
 )]
 pub(super) async fn start(
@@ -180,12 +179,11 @@ pub(super) async fn start(
     operation_id = "stop_account",
     path = "/api/v1/accounts/{name}/stop",
     tag = "accounts",
-    params(("name" = String, Path, description = "the account")),
+    params(AccountPath),
     responses(
         (status = 200, description = "the account is stopped", body = AccountStatus),
-        (status = 400, description = "the account's name is not text", body = Problem),
-        (status = 404, description = "there is no such account", body = Problem),
-        (status = 503, description = "the host could not write what it needs", body = Problem),
+        NoAccount,
+        Unavailable,
     ),
 )]
 pub(super) async fn stop(

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::answers::{Unavailable, Wrong};
 use super::query::Query;
 use crate::problem::Failure;
 use crate::settings::{AUDIT_PAGE, AUDIT_PAGE_MOST};
@@ -114,8 +115,8 @@ impl Entry {
     ),
     responses(
         (status = 200, description = "the entries", body = Page),
-        (status = 400, description = "a parameter is wrong", body = crate::problem::Problem),
-        (status = 503, description = "the store cannot be read", body = crate::problem::Problem),
+        Wrong,
+        Unavailable,
     ),
 )]
 pub(super) async fn list(State(api): State<Arc<Api>>, request: Request) -> Result<Json<Page>, Failure> {
@@ -144,10 +145,7 @@ fn filter(query: &str) -> Result<(AuditFilter, u32), Failure> {
     ];
     let query = Query::read(query, &NAMES)?;
     let seq = |name| Ok::<_, Failure>(query.number::<u64>(name, "the number of an event")?.map(Seq));
-    let limit = query.number("limit", "a number from 1 to 500")?.unwrap_or(AUDIT_PAGE);
-    if !(1..=AUDIT_PAGE_MOST).contains(&limit) {
-        return Err(Failure::parameter(format!("`limit` is 1 to {AUDIT_PAGE_MOST}, not {limit}")));
-    }
+    let limit = query.limit(AUDIT_PAGE, AUDIT_PAGE_MOST)?;
     let filter = AuditFilter {
         script: query.parsed("script")?,
         actor: query.text("actor"),

@@ -10,6 +10,7 @@ use mynah_runtime::ConfigStatus;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::answers::Unavailable;
 use crate::problem::{Failure, Problem};
 use crate::state::Api;
 
@@ -47,7 +48,7 @@ pub(super) async fn get(State(api): State<Arc<Api>>) -> Json<Config> {
     responses(
         (status = 200, description = "it is in force", body = Config),
         (status = 409, description = "it cannot be used, and what was in force stays so", body = Problem),
-        (status = 503, description = "the host stops", body = Problem),
+        Unavailable,
     ),
 )]
 pub(super) async fn reload(State(api): State<Arc<Api>>) -> Result<Json<Config>, Failure> {

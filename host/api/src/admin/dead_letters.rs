@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, Request, State};
-use axum::http::StatusCode;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, Uri};
 use mynah_model::clock::UnixMs;
 use mynah_model::refusal::{Code, Refusal};
 use mynah_runtime::{DeadLetter as Letter, ResendError};
@@ -13,8 +13,9 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::params::Params;
-use crate::problem::Failure;
+use super::answers::{Unavailable, Wrong};
+use super::query::Query;
+use crate::problem::{Failure, Problem};
 use crate::settings::DEAD_LETTER_PAGE;
 use crate::state::Api;
 
@@ -69,29 +70,15 @@ impl DeadLetter {
     params(("before" = Option<u64>, Query, description = "the last id of the page before")),
     responses(
         (status = 200, description = "the dead letters", body = Vec<DeadLetter>),
-        (status = 400, description = "a parameter is wrong", body = crate::problem::Problem),
-        (status = 503, description = "the store cannot be read", body = crate::problem::Problem),
+        Wrong,
+        Unavailable,
     ),
 )]
-pub(super) async fn list(
-    State(api): State<Arc<Api>>,
-    request: Request,
-) -> Result<Json<Vec<DeadLetter>>, Failure> {
-    let before = before(request.uri().query().unwrap_or_default())?;
+pub(super) async fn list(State(api): State<Arc<Api>>, uri: Uri) -> Result<Json<Vec<DeadLetter>>, Failure> {
+    let before = Query::of(&uri, &["before"])?.number("before", "the id of a dead letter")?;
     let letters = api.host.dead_letters(before, DEAD_LETTER_PAGE).await;
     let letters = letters.map_err(|error| Failure::internal(&error))?;
     Ok(Json(letters.into_iter().map(|(id, letter)| DeadLetter::of(id, letter)).collect()))
-}
-
-fn before(query: &str) -> Result<Option<u64>, Failure> {
-    let params = Params::of_query(query).map_err(|error| Failure::parameter(error.to_string()))?;
-    if let Some((name, _)) = params.iter().find(|(name, _)| *name != "before") {
-        let shown: String = name.chars().take(64).collect();
-        return Err(Failure::parameter(format!("there is no parameter `{shown}` here; there is `before`")));
-    }
-    let number =
-        |text: &str| text.parse().map_err(|_| Failure::parameter("`before` is not the id of a dead letter"));
-    params.get("before").map(number).transpose()
 }
 
 /// Sends a report again that its webhook did not take: it waits again, before younger ones of its chat.
@@ -102,9 +89,9 @@ fn before(query: &str) -> Result<Option<u64>, Failure> {
     params(("id" = u64, Path, description = "the dead letter")),
     responses(
         (status = 202, description = "it waits again"),
-        (status = 404, description = "there is none of this id", body = crate::problem::Problem),
-        (status = 409, description = "it is no report, or its account has no webhook", body = crate::problem::Problem),
-        (status = 503, description = "the store cannot be written", body = crate::problem::Problem),
+        (status = 404, description = "there is none of this id", body = Problem),
+        (status = 409, description = "it is no report, or its account has no webhook", body = Problem),
+        Unavailable,
     ),
 )]
 pub(super) async fn retry(
@@ -130,8 +117,8 @@ pub(super) async fn retry(
     params(("id" = u64, Path, description = "the dead letter")),
     responses(
         (status = 204, description = "it is gone"),
-        (status = 404, description = "there is none of this id", body = crate::problem::Problem),
-        (status = 503, description = "the store cannot be written", body = crate::problem::Problem),
+        (status = 404, description = "there is none of this id", body = Problem),
+        Unavailable,
     ),
 )]
 pub(super) async fn delete(

@@ -9,9 +9,10 @@ use axum::response::sse::{Event as Line, KeepAlive, Sse};
 use futures_util::stream::{self, Stream};
 use mynah_model::names::Seq;
 
+use super::answers::Wrong;
+use super::query::Query;
 use crate::access::Caller;
 use crate::feed::Feed;
-use crate::params::Params;
 use crate::problem::Failure;
 use crate::server::Closing;
 use crate::settings::KEEP_ALIVE;
@@ -30,7 +31,7 @@ use crate::state::Api;
     ),
     responses(
         (status = 200, description = "the events", content_type = "text/event-stream", body = String),
-        (status = 400, description = "a parameter is wrong", body = crate::problem::Problem),
+        Wrong,
     ),
 )]
 pub(super) async fn stream(
@@ -71,18 +72,15 @@ pub(super) async fn stream(
 
 /// The number of the first event that a client wants; `None` is the next that happens.
 fn first(last_read: Option<&HeaderValue>, query: &str) -> Result<Option<Seq>, Failure> {
-    let params = Params::of_query(query).map_err(|error| Failure::parameter(error.to_string()))?;
-    if let Some((name, _)) = params.iter().find(|(name, _)| !["from", "key"].contains(name)) {
-        let shown: String = name.chars().take(64).collect();
-        return Err(Failure::parameter(format!("there is no parameter `{shown}` here; there is `from`")));
-    }
-    let number = |name: &str, text: &str| {
-        text.parse::<u64>().map_err(|_| Failure::parameter(format!("`{name}` is not the number of an event")))
-    };
-    let from = params.get("from").map(|text| number("from", text)).transpose()?;
+    let from = Query::read(query, &["from"])?.number("from", "the number of an event")?;
     let behind = match last_read.map(|value| value.to_str().unwrap_or("?")) {
         None | Some("") => None,
-        Some(text) => Some(number("Last-Event-ID", text)?.saturating_add(1)),
+        Some(text) => {
+            let read = text.parse::<u64>();
+            let read =
+                read.map_err(|_| Failure::parameter("`Last-Event-ID` is not the number of an event"))?;
+            Some(read.saturating_add(1))
+        }
     };
     Ok(behind.or(from).map(Seq))
 }

@@ -1,78 +1,20 @@
-//! Reading what a request carries: an account's name in its path, a JSON object in its body.
+//! Reading the JSON object in the body of a request.
 
 use std::fmt;
 use std::sync::Arc;
 
-use axum::extract::{FromRequest, FromRequestParts, Path, Request};
-use axum::http::{StatusCode, request};
+use axum::extract::{FromRequest, Request};
+use axum::http::StatusCode;
 use mynah_model::refusal::{Code, Refusal};
-use mynah_networks::sim::Sim;
-use mynah_runtime::{Account, Host};
 use serde::de::{self, DeserializeOwned, Visitor};
 use serde::{Deserialize, Deserializer};
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::access::Caller;
 use crate::body;
 use crate::problem::Failure;
 use crate::state::Api;
-
-/// The account of the path.
-pub(super) struct NamedAccount(pub(super) Arc<Account>);
-
-/// The account of the path, which is on the embedded network.
-pub(super) struct SimAccount(pub(super) Arc<Account>);
-
-impl SimAccount {
-    /// The embedded network.
-    pub(super) fn sim(&self) -> Result<&Sim, Failure> {
-        self.0.sim().ok_or_else(|| {
-            let text = format!("account `{}` is on network {}, not sim", self.0.name(), self.0.network());
-            let refusal =
-                Refusal::new(Code::Unsupported, text).hint("only people on `sim` can be made to do things");
-            Failure::new(StatusCode::CONFLICT, refusal)
-        })
-    }
-}
-
-impl FromRequestParts<Arc<Api>> for SimAccount {
-    type Rejection = Failure;
-
-    async fn from_request_parts(head: &mut request::Parts, api: &Arc<Api>) -> Result<Self, Failure> {
-        let NamedAccount(account) = NamedAccount::from_request_parts(head, api).await?;
-        Ok(Self(account))
-    }
-}
-
-impl FromRequestParts<Arc<Api>> for NamedAccount {
-    type Rejection = Failure;
-
-    async fn from_request_parts(head: &mut request::Parts, api: &Arc<Api>) -> Result<Self, Failure> {
-        let Path(name) = Path::<String>::from_request_parts(head, api)
-            .await
-            .map_err(|error| Failure::parameter(error.body_text()))?;
-        match api.host.account(&name) {
-            Some(account) => Ok(Self(account)),
-            None => Err(account_unknown(&api.host, &Caller::of(&head.extensions), &name)),
-        }
-    }
-}
-
-/// The refusal of an account that there is not, or not for this caller.
-pub(crate) fn account_unknown(host: &Host, caller: &Caller, name: &str) -> Failure {
-    let shown: String = name.chars().take(64).collect();
-    let known: Vec<String> = host
-        .accounts()
-        .iter()
-        .filter(|account| caller.may_use(account.name()))
-        .map(|account| account.name().to_string())
-        .collect();
-    let refusal = Refusal::new(Code::AccountUnknown, format!("there is no account `{shown}`"))
-        .hint(format!("there is: {}", known.join(", ")));
-    Failure::new(StatusCode::NOT_FOUND, refusal)
-}
 
 /// The JSON object in the body of a request, whatever its Content-Type says: requests of pages have been refused
 /// before.

@@ -2,59 +2,36 @@
 //!
 //! An entry is an object `{chat, key, value, expires_at}` everywhere, one in a line of an export. Values are text: the contract of
 //! scripts has no others, and JSON carries any of it, a NUL too.
+//!
+//! # Layout
+//! - here: listing, reading and changing
+//! - `transfer`: exporting and importing
+
+pub(super) mod transfer;
 
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes};
-use axum::extract::{FromRequestParts, Path, Request, State};
-use axum::http::{StatusCode, header, request};
-use axum::response::{IntoResponse, Response};
+use axum::extract::{FromRequestParts, State};
+use axum::http::{StatusCode, Uri, request};
 use axum::{Extension, Json};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use futures_util::stream;
 use mynah_model::clock::UnixMs;
 use mynah_model::names::ScriptName;
 use mynah_model::refusal::{Code, Refusal};
 use mynah_runtime::grants::KvQuota;
 use mynah_runtime::{KvChange, KvChangeError, KvEntry, KvScope, check_kv};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
+use super::answers::{Full, NoScript, Unavailable, Wrong};
 use super::fields::Fields;
+use super::paths::{KeepingScript, ScriptPath};
+use super::query::Query;
 use crate::access::Caller;
-use crate::body;
-use crate::params::Params;
 use crate::problem::{Failure, Problem};
-use crate::settings::{KV_IMPORT_BYTES, KV_PAGE, KV_PAGE_MOST};
+use crate::settings::{KV_PAGE, KV_PAGE_MOST};
 use crate::state::Api;
-
-/// The script of the path: one that there is, or was.
-pub(super) struct NamedScript(ScriptName);
-
-impl FromRequestParts<Arc<Api>> for NamedScript {
-    type Rejection = Failure;
-
-    async fn from_request_parts(head: &mut request::Parts, api: &Arc<Api>) -> Result<Self, Failure> {
-        let Path(name) = Path::<String>::from_request_parts(head, api)
-            .await
-            .map_err(|error| Failure::parameter(error.body_text()))?;
-        let unknown = || {
-            let shown: String = name.chars().take(64).collect();
-            let refusal = Refusal::new(
-                Code::ScriptUnknown,
-                format!("there is no script `{shown}`, and no state of one"),
-            );
-            Failure::new(StatusCode::NOT_FOUND, refusal.hint("GET /api/v1/scripts lists them"))
-        };
-        let script: ScriptName = name.parse().map_err(|_| unknown())?;
-        match api.host.knows_state_of(&script).await {
-            Ok(true) => Ok(Self(script)),
-            Ok(false) => Err(unknown()),
-            Err(error) => Err(Failure::internal(&error)),
-        }
-    }
-}
 
 /// A key of a script and what it holds.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -78,15 +55,6 @@ impl From<KvEntry> for Entry {
     }
 }
 
-impl Entry {
-    /// The entry, if it may stand in a script's state.
-    fn checked(self) -> Result<KvEntry, Refusal> {
-        let scope = scope(&self.chat)?;
-        check_kv(&self.key, &self.value)?;
-        Ok(KvEntry { scope, key: self.key, value: self.value, expires_at: self.expires_at })
-    }
-}
-
 /// What a key is to hold.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -96,6 +64,26 @@ pub(super) struct Value {
     /// From this time on it is gone, unix ms; null or nothing is never.
     #[serde(default)]
     expires_at: Option<UnixMs>,
+}
+
+/// The place of an entry. (`key` is a caller's secret everywhere.)
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Place {
+    /// a chat's address; `*` for what all chats share
+    #[param(value_type = String)]
+    chat: KvScope,
+    /// the key, any text
+    entry: String,
+}
+
+impl FromRequestParts<Arc<Api>> for Place {
+    type Rejection = Failure;
+
+    async fn from_request_parts(head: &mut request::Parts, _: &Arc<Api>) -> Result<Self, Failure> {
+        let query = Query::of(&head.uri, &["chat", "entry"])?;
+        Ok(Self { chat: scope(&query.required("chat")?).map_err(bad)?, entry: query.required("entry")? })
+    }
 }
 
 /// So much state.
@@ -139,7 +127,7 @@ pub(super) struct Changed {
     path = "/api/v1/scripts/{name}/kv",
     tag = "scripts",
     params(
-        ("name" = String, Path, description = "the script"),
+        ScriptPath,
         ("chat" = Option<String>, Query, description = "a chat's address; `*` for what all chats share"),
         ("prefix" = Option<String>, Query, description = "with `chat`: the beginning of the keys"),
         ("limit" = Option<u32>, Query, description = "1 to 1000; 100 if it is not given"),
@@ -147,32 +135,28 @@ pub(super) struct Changed {
     ),
     responses(
         (status = 200, description = "a page of entries", body = Page),
-        (status = 400, description = "a parameter is wrong", body = Problem),
-        (status = 404, description = "there is no such script", body = Problem),
-        (status = 503, description = "the store cannot be read", body = Problem),
+        Wrong,
+        NoScript,
+        Unavailable,
     ),
 )]
 pub(super) async fn list(
     State(api): State<Arc<Api>>,
-    NamedScript(script): NamedScript,
-    request: Request,
+    KeepingScript(script): KeepingScript,
+    uri: Uri,
 ) -> Result<Json<Page>, Failure> {
-    let params = params(&request, &["chat", "prefix", "limit", "cursor"])?;
-    let limit = match params.get("limit").map(str::parse) {
-        None => KV_PAGE,
-        Some(Ok(limit)) if (1..=KV_PAGE_MOST).contains(&limit) => limit,
-        Some(_) => return Err(Failure::parameter(format!("`limit` must be 1 to {KV_PAGE_MOST}"))),
-    };
-    let after = params.get("cursor").map(place).transpose()?;
-    let found = match (params.get("chat"), params.get("prefix")) {
+    let query = Query::of(&uri, &["chat", "prefix", "limit", "cursor"])?;
+    let limit = query.limit(KV_PAGE, KV_PAGE_MOST)?;
+    let after = query.text("cursor").map(|cursor| place(&cursor)).transpose()?;
+    let found = match (query.text("chat"), query.text("prefix")) {
         (None, Some(_)) => return Err(Failure::parameter("`prefix` needs `chat`: say of which one")),
         (None, None) => api.host.kv_everywhere(&script, after, limit).await,
         (Some(chat), prefix) => {
-            let scope = scope(chat).map_err(bad)?;
+            let scope = scope(&chat).map_err(bad)?;
             if after.as_ref().is_some_and(|(of, _)| *of != scope.to_string()) {
                 return Err(Failure::parameter("`cursor` is of another chat"));
             }
-            let (prefix, after) = (prefix.unwrap_or_default().to_owned(), after.map(|(_, key)| key));
+            let (prefix, after) = (prefix.unwrap_or_default(), after.map(|(_, key)| key));
             api.host.kv_in(&script, scope, prefix, after, limit).await
         }
     };
@@ -190,24 +174,23 @@ pub(super) async fn list(
     path = "/api/v1/scripts/{name}/kv",
     tag = "scripts",
     params(
-        ("name" = String, Path, description = "the script"),
+        ScriptPath,
         ("chat" = String, Query, description = "a chat's address; `*` for what all chats share"),
     ),
     responses(
         (status = 200, description = "it is gone", body = Changed),
         (status = 400, description = "a parameter is wrong, or there are more than 10000 keys", body = Problem),
-        (status = 404, description = "there is no such script", body = Problem),
-        (status = 503, description = "the store cannot be read or written", body = Problem),
+        NoScript,
+        Unavailable,
     ),
 )]
 pub(super) async fn clear(
     State(api): State<Arc<Api>>,
-    NamedScript(script): NamedScript,
+    KeepingScript(script): KeepingScript,
     Extension(caller): Extension<Caller>,
-    request: Request,
+    uri: Uri,
 ) -> Result<Json<Changed>, Failure> {
-    let params = params(&request, &["chat"])?;
-    let scope = scope(required(&params, "chat")?).map_err(bad)?;
+    let scope = scope(&Query::of(&uri, &["chat"])?.required("chat")?).map_err(bad)?;
     let found = api.host.kv_in(&script, scope, String::new(), None, u32::MAX).await;
     let found = found.map_err(|error| Failure::internal(&error))?;
     let remove = found.into_iter().map(|entry| KvChange::Remove { scope: entry.scope, key: entry.key });
@@ -219,25 +202,20 @@ pub(super) async fn clear(
     get, operation_id = "get_script_kv",
     path = "/api/v1/scripts/{name}/kv/entry",
     tag = "scripts",
-    params(
-        ("name" = String, Path, description = "the script"),
-        ("chat" = String, Query, description = "a chat's address; `*` for what all chats share"),
-        ("entry" = String, Query, description = "the key, any text"),
-    ),
+    params(ScriptPath, Place),
     responses(
         (status = 200, description = "the entry", body = Entry),
-        (status = 400, description = "a parameter is wrong", body = Problem),
+        Wrong,
         (status = 404, description = "there is no such script, or it has no such key", body = Problem),
-        (status = 503, description = "the store cannot be read", body = Problem),
+        Unavailable,
     ),
 )]
 pub(super) async fn get(
     State(api): State<Arc<Api>>,
-    NamedScript(script): NamedScript,
-    request: Request,
+    KeepingScript(script): KeepingScript,
+    Place { chat, entry }: Place,
 ) -> Result<Json<Entry>, Failure> {
-    let (scope, key) = named(&request)?;
-    let found = api.host.kv_get(&script, scope, key).await.map_err(|error| Failure::internal(&error))?;
+    let found = api.host.kv_get(&script, chat, entry).await.map_err(|error| Failure::internal(&error))?;
     found.map(|entry| Json(entry.into())).ok_or_else(no_key)
 }
 
@@ -246,31 +224,25 @@ pub(super) async fn get(
     put, operation_id = "put_script_kv",
     path = "/api/v1/scripts/{name}/kv/entry",
     tag = "scripts",
-    params(
-        ("name" = String, Path, description = "the script"),
-        ("chat" = String, Query, description = "a chat's address; `*` for what all chats share"),
-        ("entry" = String, Query, description = "the key, any text"),
-    ),
+    params(ScriptPath, Place),
     request_body = Value,
     responses(
         (status = 200, description = "it holds that, and every event from now on sees it", body = Changed),
-        (status = 400, description = "a parameter or a field is wrong", body = Problem),
-        (status = 404, description = "there is no such script", body = Problem),
-        (status = 409, description = "the script would hold more than it may", body = Problem),
-        (status = 503, description = "the store cannot be written", body = Problem),
+        Wrong,
+        NoScript,
+        Full,
+        Unavailable,
     ),
 )]
 pub(super) async fn put(
     State(api): State<Arc<Api>>,
-    NamedScript(script): NamedScript,
+    KeepingScript(script): KeepingScript,
     Extension(caller): Extension<Caller>,
-    request: Request,
+    Place { chat, entry }: Place,
+    Fields(Value { value, expires_at }): Fields<Value>,
 ) -> Result<Json<Changed>, Failure> {
-    let (scope, key) = named(&request)?;
-    let Fields(Value { value, expires_at }) =
-        <Fields<Value> as axum::extract::FromRequest<Arc<Api>>>::from_request(request, &api).await?;
-    check_kv(&key, &value).map_err(bad)?;
-    let entry = KvEntry { scope, key, value, expires_at };
+    check_kv(&entry, &value).map_err(bad)?;
+    let entry = KvEntry { scope: chat, key: entry, value, expires_at };
     change(&api, &script, vec![KvChange::Set(entry)], false, &caller).await
 }
 
@@ -279,127 +251,23 @@ pub(super) async fn put(
     delete, operation_id = "delete_script_kv",
     path = "/api/v1/scripts/{name}/kv/entry",
     tag = "scripts",
-    params(
-        ("name" = String, Path, description = "the script"),
-        ("chat" = String, Query, description = "a chat's address; `*` for what all chats share"),
-        ("entry" = String, Query, description = "the key, any text"),
-    ),
+    params(ScriptPath, Place),
     responses(
         (status = 204, description = "it is gone"),
-        (status = 400, description = "a parameter is wrong", body = Problem),
+        Wrong,
         (status = 404, description = "there is no such script, or it has no such key", body = Problem),
-        (status = 503, description = "the store cannot be written", body = Problem),
+        Unavailable,
     ),
 )]
 pub(super) async fn delete(
     State(api): State<Arc<Api>>,
-    NamedScript(script): NamedScript,
+    KeepingScript(script): KeepingScript,
     Extension(caller): Extension<Caller>,
-    request: Request,
+    Place { chat, entry }: Place,
 ) -> Result<StatusCode, Failure> {
-    let (scope, key) = named(&request)?;
-    let Json(Changed { changed }) =
-        change(&api, &script, vec![KvChange::Remove { scope, key }], false, &caller).await?;
+    let remove = vec![KvChange::Remove { scope: chat, key: entry }];
+    let Json(Changed { changed }) = change(&api, &script, remove, false, &caller).await?;
     if changed == 0 { Err(no_key()) } else { Ok(StatusCode::NO_CONTENT) }
-}
-
-/// All that a script keeps, an entry in each line, by chat and key: what `import` takes. What is written meanwhile may be in it or
-/// not.
-#[utoipa::path(
-    get, operation_id = "export_script_kv",
-    path = "/api/v1/scripts/{name}/kv/export",
-    tag = "scripts",
-    params(("name" = String, Path, description = "the script")),
-    responses(
-        (status = 200, description = "lines of `Entry`", body = String, content_type = "application/x-ndjson"),
-        (status = 404, description = "there is no such script", body = Problem),
-    ),
-)]
-pub(super) async fn export(State(api): State<Arc<Api>>, NamedScript(script): NamedScript) -> Response {
-    // Page by page, so that a caller who reads slowly holds neither memory nor the store.
-    let pages = stream::unfold(Some(None::<(String, String)>), move |after| {
-        let (api, script) = (Arc::clone(&api), script.clone());
-        async move {
-            let found = match api.host.kv_everywhere(&script, after?, KV_PAGE_MOST).await {
-                Ok(found) => found,
-                Err(error) => return Some((Err(std::io::Error::other(error.to_string())), None)),
-            };
-            let last = found.last().map(|entry| (entry.scope.to_string(), entry.key.clone()))?;
-            let mut lines = Vec::new();
-            for entry in found {
-                if let Err(error) = serde_json::to_writer(&mut lines, &Entry::from(entry)) {
-                    return Some((Err(error.into()), None));
-                }
-                lines.push(b'\n');
-            }
-            Some((Ok(Bytes::from(lines)), Some(Some(last))))
-        }
-    });
-    ([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(pages)).into_response()
-}
-
-/// Sets what the lines say, all of it or nothing: lines of `Entry`, as `export` gives them. With `replace=true` the script holds nothing
-/// else afterwards. At most 10,000 lines and 16 MiB.
-#[utoipa::path(
-    post, operation_id = "import_script_kv",
-    path = "/api/v1/scripts/{name}/kv/import",
-    tag = "scripts",
-    params(
-        ("name" = String, Path, description = "the script"),
-        ("replace" = Option<bool>, Query, description = "whether what is not named goes"),
-    ),
-    request_body(content = String, content_type = "application/x-ndjson"),
-    responses(
-        (status = 200, description = "the script holds that, and every event from now on sees it", body = Changed),
-        (status = 400, description = "a line is wrong; the text says which, and nothing was changed", body = Problem),
-        (status = 404, description = "there is no such script", body = Problem),
-        (status = 409, description = "the script would hold more than it may", body = Problem),
-        (status = 503, description = "the store cannot be written", body = Problem),
-    ),
-)]
-pub(super) async fn import(
-    State(api): State<Arc<Api>>,
-    NamedScript(script): NamedScript,
-    Extension(caller): Extension<Caller>,
-    request: Request,
-) -> Result<Json<Changed>, Failure> {
-    let replace = match params(&request, &["replace"])?.get("replace") {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(_) => return Err(Failure::parameter("`replace` must be `true` or `false`")),
-    };
-    let (head, body) = request.into_parts();
-    let bytes = body::read(KV_IMPORT_BYTES, &head.headers, body, &api.settings).await?;
-    change(&api, &script, read_lines(&bytes)?, replace, &caller).await
-}
-
-/// The entries of an import. The error names the line.
-fn read_lines(bytes: &[u8]) -> Result<Vec<KvChange>, Failure> {
-    let mut first_lines = std::collections::HashMap::new();
-    let mut changes = Vec::new();
-    for (number, line) in (1usize..).zip(bytes.split(|byte| *byte == b'\n')) {
-        if line.trim_ascii().is_empty() {
-            continue;
-        }
-        let wrong = |text: String| Failure::parameter(format!("line {number}: {text}"));
-        // A list of an entry's fields in their order would be understood too.
-        if !line.trim_ascii_start().starts_with(b"{") {
-            return Err(wrong("this is not a JSON object".to_owned()));
-        }
-        let entry: Entry = serde_json::from_slice(line).map_err(|error| {
-            let text = error.to_string();
-            wrong(text.split(" at line ").next().unwrap_or_default().to_owned())
-        })?;
-        let entry = entry.checked().map_err(|refusal| {
-            let text = format!("line {number}: {}", refusal.text);
-            Failure::new(StatusCode::BAD_REQUEST, Refusal { text, ..refusal })
-        })?;
-        if let Some(first) = first_lines.insert((entry.scope.clone(), entry.key.clone()), number) {
-            return Err(wrong(format!("the key is in line {first} as well")));
-        }
-        changes.push(KvChange::Set(entry));
-    }
-    Ok(changes)
 }
 
 async fn change(
@@ -421,29 +289,6 @@ async fn change(
         }
         Err(KvChangeError::Host(error)) => Err(Failure::internal(&error)),
     }
-}
-
-/// The parameters of a request that has no others.
-fn params(request: &Request, known: &[&str]) -> Result<Params, Failure> {
-    let mut params = Params::of_query(request.uri().query().unwrap_or_default())
-        .map_err(|error| Failure::parameter(error.to_string()))?;
-    params.remove(&crate::access::PROOFS);
-    if let Some((name, _)) = params.iter().find(|(name, _)| !known.contains(name)) {
-        let shown: String = name.chars().take(64).collect();
-        let known = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-        return Err(Failure::parameter(format!("there is no parameter `{shown}` here; there is {known}")));
-    }
-    Ok(params)
-}
-
-fn required<'a>(params: &'a Params, name: &str) -> Result<&'a str, Failure> {
-    params.get(name).ok_or_else(|| Failure::parameter(format!("`{name}` is missing")))
-}
-
-/// The place that a request is about. (`key` is a caller's secret everywhere.)
-fn named(request: &Request) -> Result<(KvScope, String), Failure> {
-    let params = params(request, &["chat", "entry"])?;
-    Ok((scope(required(&params, "chat")?).map_err(bad)?, required(&params, "entry")?.to_owned()))
 }
 
 fn scope(chat: &str) -> Result<KvScope, Refusal> {

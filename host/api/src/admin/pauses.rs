@@ -12,6 +12,7 @@ use mynah_runtime::pause::{Pause, PauseError, Scope};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::answers::Wrong;
 use super::fields::OptionalFields;
 use crate::access::Caller;
 use crate::problem::{Failure, Problem};
@@ -83,7 +84,7 @@ pub(super) async fn list(State(api): State<Arc<Api>>) -> Json<Pauses> {
     request_body = Wanted,
     responses(
         (status = 200, description = "it is paused", body = Pauses),
-        (status = 400, description = "a field is wrong", body = Problem),
+        Wrong,
         (status = 409, description = "there are too many pauses", body = Problem),
         (status = 503, description = "it is paused, but could not be kept for the next start", body = Problem),
     ),
@@ -109,7 +110,7 @@ pub(super) async fn pause(
     request_body = Wanted,
     responses(
         (status = 200, description = "what is still paused, and what is not any more", body = Pauses),
-        (status = 400, description = "a field is wrong", body = Problem),
+        Wrong,
         (status = 503, description = "it could not be kept for the next start", body = Problem),
     ),
 )]

@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use axum::http::Uri;
+
 use crate::params::Params;
 use crate::problem::Failure;
 
@@ -10,7 +12,12 @@ use crate::problem::Failure;
 pub(super) struct Query(Params);
 
 impl Query {
-    /// Reads a query that may hold these parameters, and `key`.
+    /// Reads the query of a request, which may hold these parameters, and `key`.
+    pub(super) fn of(uri: &Uri, names: &[&str]) -> Result<Self, Failure> {
+        Self::read(uri.query().unwrap_or_default(), names)
+    }
+
+    /// The same of the query alone.
     pub(super) fn read(query: &str, names: &[&str]) -> Result<Self, Failure> {
         let params = Params::of_query(query).map_err(|error| Failure::parameter(error.to_string()))?;
         if let Some((name, _)) = params.iter().find(|(name, _)| *name != "key" && !names.contains(name)) {
@@ -26,6 +33,20 @@ impl Query {
     /// A text, if it is given.
     pub(super) fn text(&self, name: &str) -> Option<String> {
         self.0.get(name).map(str::to_owned)
+    }
+
+    /// A text that has to be given.
+    pub(super) fn required(&self, name: &str) -> Result<String, Failure> {
+        self.text(name).ok_or_else(|| Failure::parameter(format!("`{name}` is missing")))
+    }
+
+    /// How many are asked for by `limit`: 1 to `most`.
+    pub(super) fn limit(&self, usual: u32, most: u32) -> Result<u32, Failure> {
+        let limit = self.number("limit", &format!("a number from 1 to {most}"))?.unwrap_or(usual);
+        match limit {
+            1.. if limit <= most => Ok(limit),
+            _ => Err(Failure::parameter(format!("`limit` is 1 to {most}, not {limit}"))),
+        }
     }
 
     /// A number, if it is given; `what` says what it is.

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
 use mynah_model::clock::UnixMs;
 use mynah_model::names::{ReleaseId, ScriptName};
-use mynah_model::refusal::{Code, Refusal};
 use mynah_runtime::{ScriptDetail, ScriptStatus};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::answers::{NoScript, Unavailable, Wrong};
 use super::fields::Fields;
+use super::paths::{FoundScript, ScriptPath, script_unknown};
 use crate::access::Caller;
 use crate::problem::{Failure, Problem};
 use crate::state::Api;
@@ -236,18 +236,14 @@ pub(super) async fn list(State(api): State<Arc<Api>>) -> Json<Vec<Script>> {
     get, operation_id = "get_script",
     path = "/api/v1/scripts/{name}",
     tag = "scripts",
-    params(("name" = String, Path, description = "the script")),
+    params(ScriptPath),
     responses(
         (status = 200, description = "the script", body = Detail),
-        (status = 404, description = "there is no such script", body = Problem),
+        NoScript,
     ),
 )]
-pub(super) async fn get(
-    State(api): State<Arc<Api>>,
-    name: Result<Path<String>, PathRejection>,
-) -> Result<Json<Detail>, Failure> {
-    let (_, detail) = known(&api, name)?;
-    Ok(Json(detail.into()))
+pub(super) async fn get(FoundScript(detail): FoundScript) -> Json<Detail> {
+    Json(detail.into())
 }
 
 /// Which release is to be let in.
@@ -263,45 +259,29 @@ pub(super) struct Acceptance {
     post, operation_id = "accept_release",
     path = "/api/v1/scripts/{name}/accept",
     tag = "scripts",
-    params(("name" = String, Path, description = "the script")),
+    params(ScriptPath),
     request_body = Acceptance,
     responses(
         (status = 200, description = "the release is live", body = Detail),
-        (status = 400, description = "the body is not what it should be", body = Problem),
-        (status = 404, description = "there is no such script", body = Problem),
+        Wrong,
+        NoScript,
         (status = 409, description = "this release does not wait, or cannot be live", body = Problem),
-        (status = 503, description = "the host could not write what it needs", body = Problem),
+        Unavailable,
     ),
 )]
 pub(super) async fn accept(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
-    name: Result<Path<String>, PathRejection>,
+    FoundScript(detail): FoundScript,
     Fields(acceptance): Fields<Acceptance>,
 ) -> Result<Json<Detail>, Failure> {
-    let (name, _) = known(&api, name)?;
-    let script: ScriptName = name.parse().map_err(|_| unknown(&api, &name))?;
+    let name = detail.status.name;
+    let script: ScriptName = name.parse().map_err(|_| script_unknown(&api.host, &name))?;
     let release = ReleaseId::try_from(acceptance.release)
         .map_err(|error| Failure::parameter(format!("`release`: {error}")))?;
     let accepted = api.host.accept_release(&script, release, &caller.actor()).await;
     accepted
         .map_err(|error| Failure::internal(&error))?
         .map_err(|refusal| Failure::new(StatusCode::CONFLICT, refusal))?;
-    api.host.script(&name).map(|detail| Json(detail.into())).ok_or_else(|| unknown(&api, &name))
-}
-
-fn known(api: &Api, name: Result<Path<String>, PathRejection>) -> Result<(String, ScriptDetail), Failure> {
-    let Path(name) = name.map_err(|error| Failure::parameter(error.body_text()))?;
-    match api.host.script(&name) {
-        Some(detail) => Ok((name, detail)),
-        None => Err(unknown(api, &name)),
-    }
-}
-
-fn unknown(api: &Api, name: &str) -> Failure {
-    let shown: String = name.chars().take(64).collect();
-    let known: Vec<_> = api.host.scripts().into_iter().map(|script| script.name).collect();
-    let refusal = Refusal::new(Code::ScriptUnknown, format!("there is no script `{shown}`"))
-        .hint(format!("there is: {}", known.join(", ")));
-    Failure::new(StatusCode::NOT_FOUND, refusal)
+    api.host.script(&name).map(|detail| Json(detail.into())).ok_or_else(|| script_unknown(&api.host, &name))
 }

@@ -11,6 +11,7 @@ use mynah_model::refusal::{Code, Refusal};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::answers::Unavailable;
 use crate::problem::{Failure, Problem};
 use crate::state::Api;
 
@@ -36,7 +37,7 @@ pub(super) struct Why {
     responses(
         (status = 200, description = "the explanation", body = Why),
         (status = 404, description = "the journal has no such event", body = Problem),
-        (status = 503, description = "the store cannot be read", body = Problem),
+        Unavailable,
     ),
 )]
 pub(super) async fn explain(

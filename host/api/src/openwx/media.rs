@@ -22,7 +22,7 @@ pub(super) async fn upload(call: &Call) -> Answer {
     };
     match held {
         Ok(held) => {
-            // As the seed shows it, the path is the one that was given.
+            // As the document (004) shows it, the path is the one that was given.
             let path = match call.params.get("media_path") {
                 Some(given) => given.to_owned(),
                 None => store.path_of(&held).map(|path| path.display().to_string()).unwrap_or_default(),

@@ -126,7 +126,7 @@ pub struct Request {
     pub text: String,
 }
 
-/// What an account is doing, in the order it usually happens. `scaning` is spelled as in the seeds.
+/// What an account is doing, in the order it usually happens. `scaning` is spelled as the original does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AccountState {

@@ -58,7 +58,7 @@ pub(crate) fn parse_span(text: &str) -> Result<Duration, String> {
 /// The file that is read if no other is named and it is there.
 pub const FILE: &str = "mynah.toml";
 
-/// The port of the seeds: what programs written for them expect.
+/// The port of the original: what programs written for it expect.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:5000";
 
 /// Everything that a host is told before it starts.
@@ -185,7 +185,7 @@ impl Config {
         Ok(())
     }
 
-    /// Refuses to be reachable from elsewhere by everybody (design section 8). Asked after the command line had its say.
+    /// Refuses to be reachable from elsewhere by everybody. Asked after the command line had its say.
     pub fn check_exposure(&self) -> Result<(), Exposed> {
         if !self.keys.is_empty() || !self.allow_from.is_empty() {
             return Ok(());

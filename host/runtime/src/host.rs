@@ -178,7 +178,9 @@ impl Host {
 }
 
 /// Does what may take a while beside the tasks; an error if it did not come to its end.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, HostError> {
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, HostError> {
     let done = tokio::task::spawn_blocking(work).await;
     Ok(done.map_err(|error| std::io::Error::other(error.to_string()))?)
 }

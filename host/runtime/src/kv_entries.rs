@@ -18,7 +18,7 @@ use mynah_store::{AuditEntry, KvPlaced, SHARED_SCOPE, StoreError, Write};
 use tokio::sync::oneshot;
 
 use crate::grants::KvQuota;
-use crate::host::Host;
+use crate::host::{Host, blocking};
 use crate::host_error::HostError;
 use crate::kv_usage::Extent;
 use crate::limits;
@@ -247,9 +247,7 @@ impl Host {
                 let _ = tell.send(result);
             })
         };
-        let changed = tokio::task::spawn_blocking(change).await;
-        let changed =
-            changed.map_err(|error| HostError::from(std::io::Error::other(error.to_string())))??;
+        let changed = blocking(change).await??;
         if changed > 0 {
             told.await.unwrap_or(Err(StoreError::Closed))?;
         }

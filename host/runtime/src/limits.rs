@@ -64,7 +64,7 @@ pub const SLOW_TURN: u64 = 16;
 /// All scripts of one event together may use this much CPU time; the rest of the chain is skipped then.
 pub const CHAIN_DEADLINE: Duration = Duration::from_millis(250);
 
-/// Faults within [`BREAKER_WINDOW_MS`] after which a script is left alone (design section 4).
+/// Faults within [`BREAKER_WINDOW_MS`] after which a script is left alone.
 pub const BREAKER_FAULTS: usize = 5;
 
 /// Milliseconds in which [`BREAKER_FAULTS`] open the breaker.
@@ -323,7 +323,8 @@ pub const KV_BYTES: u64 = 4 << 20;
 /// Keys that a script may hold in all its chats; `kv_keys` changes it. At 40 bytes each they are [`KV_BYTES`].
 pub const KV_KEYS: u64 = 100_000;
 
-/// Bytes that `kv` may be raised to: an export is put together in memory.
+/// Bytes that `kv` may be raised to: state that has not expired is never pruned, and this is a quarter of what the database
+/// may hold by default before its oldest events go.
 pub const KV_BYTES_MOST: u64 = 256 << 20;
 
 /// Keys that `kv_keys` may be raised to.

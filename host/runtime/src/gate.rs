@@ -3,6 +3,8 @@
 //! Deciding is pure but for the budgets: what comes out is an [`Act`] for the outbox, a change of the script's timers, or
 //! a refusal with a stable code.
 
+use std::sync::LazyLock;
+
 use mynah_model::action::{Act, Action, ActionBody, Actor, Target, When};
 use mynah_model::address::{Address, ChatKind};
 use mynah_model::clock::UnixMs;
@@ -75,6 +77,20 @@ pub enum Verdict {
     Stop,
     /// It is not done.
     Refused(Refusal),
+}
+
+impl<'a> Occasion<'a> {
+    /// An occasion on which nothing is paused: for whoever asks what the gate would decide, without a host.
+    pub fn unpaused(
+        actor: &'a Actor,
+        grants: Option<&'a Grants>,
+        event: Option<&'a Event>,
+        now: UnixMs,
+        max_action_age_ms: i64,
+    ) -> Self {
+        static NONE: LazyLock<Pauses> = LazyLock::new(Pauses::default);
+        Self { actor, grants, event, now, max_action_age_ms, pauses: &NONE }
+    }
 }
 
 impl Occasion<'_> {

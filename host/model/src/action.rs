@@ -369,6 +369,10 @@ pub struct Act {
     pub depth: u32,
     /// Why.
     pub reason: Option<String>,
+    /// The name or card that it replaces, as known when it was decided; empty if there was none. `None` if that is not
+    /// known, or the act replaces nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
     /// Handed back in the action's result.
     pub tag: Option<String>,
     /// Whether the script is to be told what became of it.

@@ -25,6 +25,7 @@ use crate::login_code::LoginCode;
 use crate::media::MediaStore;
 use crate::orders::Orders;
 use crate::scheduler::Scheduler;
+use crate::sightings::Sightings;
 
 /// Which HTTP API an account is served through when a call names no account.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +59,7 @@ pub struct Account {
     login_code: ArcSwapOption<LoginCode>,
     problem: ArcSwapOption<String>,
     operators: ArcSwap<BTreeSet<String>>,
+    sightings: Sightings,
 }
 
 impl Account {
@@ -79,6 +81,7 @@ impl Account {
             login_code: ArcSwapOption::empty(),
             problem: ArcSwapOption::empty(),
             operators: ArcSwap::default(),
+            sightings: Sightings::default(),
         }
     }
 
@@ -291,8 +294,14 @@ impl Account {
         std::mem::take(&mut *self.recovered.lock())
     }
 
-    /// Takes over what an event changes: the roster, and the state. Called in the order of the events.
+    /// Which messages and requests it saw lately, and where.
+    pub fn sightings(&self) -> &Sightings {
+        &self.sightings
+    }
+
+    /// Takes over what an event changes: the roster, the state, and what was seen. Called in the order of the events.
     pub(crate) fn apply(&self, happening: &Happening) {
+        self.sightings.note(happening.chat.as_ref(), &happening.body);
         if let EventBody::AccountState { new, .. } = happening.body {
             self.state.send_replace(new);
         }

@@ -325,6 +325,7 @@ fn say(handling: &Handling, account: &Account, operator: &str, text: &str, now: 
     let acting = ActingAccount {
         name: account.name(),
         roster: &roster,
+        sightings: account.sightings(),
         state: account.state(),
         embedded: account.sim().is_some(),
         outbox: account.acts_waiting(),

@@ -37,7 +37,7 @@ pub use error::FetchError;
 pub use origin::{GrantedOrigin, Origin, OriginError};
 pub use place::AllowedPlace;
 pub use request::FetchGrants;
-pub(crate) use request::{Request, shown};
+pub(crate) use request::{Request, check_place, shown};
 pub use resolver::{Resolver, SystemResolver};
 pub use secret::{FetchSecret, SecretUse};
 

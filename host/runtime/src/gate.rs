@@ -19,6 +19,9 @@ use crate::fetch::Request;
 use crate::grants::Grants;
 use crate::limits;
 use crate::pause::Pauses;
+use crate::sightings::Sightings;
+
+mod named;
 
 /// What the gate knows of the account that would act.
 pub struct ActingAccount<'a> {
@@ -26,6 +29,8 @@ pub struct ActingAccount<'a> {
     pub name: &'a AccountName,
     /// What it knows.
     pub roster: &'a Roster,
+    /// What it saw lately, and where.
+    pub sightings: &'a Sightings,
     /// What it is doing.
     pub state: AccountState,
     /// Whether it is on the embedded network, where unlisted scripts are live.
@@ -149,6 +154,7 @@ fn consider(
     let body = resolve_body(occasion, body)?;
     check_content(&body)?;
     check_fetch(occasion, &body)?;
+    named::check(occasion, account, target.as_ref(), &body)?;
     // An account that is connecting will run again: its acts wait in the outbox until they expire.
     if account.state == AccountState::Stop {
         return Err(Refusal::new(Code::AccountNotRunning, format!("account `{}` is stopped", account.name)));
@@ -165,6 +171,7 @@ fn consider(
     let act = Act {
         number,
         account: account.name.clone(),
+        before: replaced(account.roster, target.as_ref(), &body),
         target,
         body,
         by: occasion.actor.clone(),
@@ -375,6 +382,22 @@ fn check_content(body: &ActionBody) -> Result<(), Refusal> {
         _ => return Ok(()),
     };
     Err(Refusal::new(Code::ActionInvalid, wrong))
+}
+
+/// The card or name that an action replaces, as far as it is known.
+fn replaced(roster: &Roster, target: Option<&Target>, body: &ActionBody) -> Option<String> {
+    let target = target?;
+    let group = || roster.groups.get(&target.id).filter(|_| target.kind == ChatKind::Group);
+    let before = match body {
+        ActionBody::SetCard { member, .. } => group()?.members.get(member)?.card.clone(),
+        ActionBody::SetGroupName { .. } => Some(group()?.name.clone()),
+        ActionBody::SetMarkname { member: Some(member), .. } => group()?.members.get(member)?.markname.clone(),
+        ActionBody::SetMarkname { member: None, .. } if target.kind == ChatKind::Friend => {
+            roster.friends.get(&target.id)?.markname.clone()
+        }
+        _ => return None,
+    };
+    Some(before.unwrap_or_default())
 }
 
 /// Whether this names a file in a folder and nothing outside of it.

@@ -424,6 +424,7 @@ impl Handling {
         let acting = acting.as_ref().map(|account| ActingAccount {
             name: account.name(),
             roster: &roster,
+            sightings: account.sightings(),
             state: account.state(),
             embedded: account.sim().is_some(),
             outbox: account.acts_waiting(),
@@ -466,6 +467,7 @@ impl Handling {
             origin: Some(event.address()),
             depth: event.depth.saturating_add(1),
             reason: action.reason,
+            before: None,
             tag: action.tag,
             tell_result: action.tell_result,
             decided_at: now,

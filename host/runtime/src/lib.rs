@@ -18,6 +18,7 @@
 //! - [`gate`], [`grants`], [`budget`], [`moderation`]: what is done of what is asked for
 //! - [`alerts`]: what operators should hear of at once
 //! - [`operators`]: commands of the host in a chat
+//! - [`sightings`]: which messages and requests were seen where, for what scripts name by an id alone
 //! - [`pause`]: what is noted down and not done for a while
 //! - `state`, `kv_usage`: what scripts see of their kv while an event is handled, and how much they may hold; `kv_entries`,
 //!   `outside`: the same for callers, and how it is changed from outside of any event
@@ -83,6 +84,7 @@ pub mod script_detail;
 mod script_setup;
 mod scripts;
 mod setup;
+pub mod sightings;
 mod state;
 pub mod status;
 mod timers;

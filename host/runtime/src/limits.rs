@@ -22,6 +22,14 @@ pub const OUTBOX: usize = 10_000;
 /// in which a network takes far fewer.
 pub const SENT: u32 = 10_000;
 
+/// Messages of one account that are remembered with their chats, so that scripts take back and quote what they may see. Two
+/// minutes, in which own messages can be taken back, of eighty a second; 300 KiB.
+pub const SIGHTINGS: usize = 10_000;
+
+/// Requests of one account that are remembered with their chats, so that scripts answer those that they may see: as many as
+/// wait for an answer in a large group.
+pub const SIGHTED_REQUESTS: usize = 1_000;
+
 /// How deep a chain of our own messages may go: a reply to a reply to a reply (design invariant 7).
 pub const LOOP_DEPTH: u32 = 3;
 

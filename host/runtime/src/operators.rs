@@ -39,7 +39,7 @@ pub const COMMANDS: [Command; 5] = [
     Command {
         name: "undo",
         usage: "ACT",
-        help: "take an act back: a mute, a message, a card, a name on top of the list",
+        help: "take an act back: a mute, a message, a card or name, a chat on top of the list",
     },
     Command {
         name: "pause",

@@ -468,6 +468,7 @@ mod tests {
                 origin: None,
                 depth: 1,
                 reason: None,
+                before: None,
                 tag: None,
                 tell_result: false,
                 decided_at: 0,

@@ -76,6 +76,7 @@ fn act(number: u64, cause: Option<u64>) -> Act {
         origin: None,
         depth: 1,
         reason: Some("because".into()),
+        before: None,
         tag: None,
         tell_result: true,
         decided_at: 5,

@@ -184,6 +184,7 @@ mod tests {
             origin: None,
             depth: 1,
             reason: None,
+            before: None,
             tag: None,
             tell_result: false,
             decided_at: 0,

@@ -196,6 +196,7 @@ pub(crate) fn act(kind: ChatKind, id: &str, body: ActionBody) -> Act {
         origin: None,
         depth: 2,
         reason: None,
+        before: None,
         tag: None,
         tell_result: false,
         decided_at: START,

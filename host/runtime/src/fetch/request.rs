@@ -131,6 +131,17 @@ impl Request {
     }
 }
 
+/// Refuses a URL that leads where a script may not fetch from, whoever will get what is there. `what` says what names it.
+pub(crate) fn check_place(
+    url: &str,
+    what: &str,
+    script: &ScriptName,
+    grants: &FetchGrants,
+) -> Result<(), Refusal> {
+    let place = Place::parse(url).map_err(|error| invalid(format!("{what}: {error}")))?;
+    grants.reach(&place).map(drop).map_err(|_| not_granted(script, &place))
+}
+
 fn invalid(text: String) -> Refusal {
     Refusal::new(Code::ActionInvalid, text)
 }

@@ -58,6 +58,7 @@ fn roster() -> Roster {
 }
 
 struct Case {
+    sightings: Sightings,
     grants: Option<Grants>,
     event: Option<Event>,
     embedded: bool,
@@ -74,6 +75,7 @@ impl Case {
 
     fn caller() -> Self {
         Self {
+            sightings: Sightings::default(),
             grants: None,
             event: None,
             embedded: false,
@@ -96,6 +98,7 @@ impl Case {
         let account = ActingAccount {
             name: &name,
             roster: &roster,
+            sightings: &self.sightings,
             state: self.state,
             embedded: self.embedded,
             outbox: 0,
@@ -332,4 +335,114 @@ fn what_only_the_api_asks_for_passes_the_same_gate() {
     }
     assert_eq!(granted.code(Action::new(stick.clone())), "granted");
     assert_eq!(granted.code(Action::new(stick)), "budget.exhausted");
+}
+
+fn chat(id: &str) -> Chat {
+    Chat { kind: ChatKind::Group, id: id.into(), name: String::new(), via: None, attrs: Attrs::new() }
+}
+
+/// A script that may do anything with messages and requests, and one message in each of two groups.
+fn case_of_ids() -> Case {
+    let mut case = Case::script();
+    if let Some(grants) = &mut case.grants {
+        grants.allow.extend(["recall", "answer-request", "send-media"].map(str::to_owned));
+    }
+    let said = |id: &str| {
+        let mut event = event(0, NOW);
+        if let EventBody::MessageReceived(message) = &mut event.body {
+            message.id = id.into();
+        }
+        event.body
+    };
+    case.sightings.note(Some(&chat("g")), &said("here"));
+    case.sightings.note(Some(&chat("other")), &said("there"));
+    case
+}
+
+#[test]
+fn a_script_takes_back_and_quotes_only_what_was_said_in_the_chat_that_it_acts_in() {
+    let mut case = case_of_ids();
+    let recall = |id: &str, chat: &str| Action {
+        target: send(ChatKind::Group, chat).target,
+        ..Action::new(ActionBody::Recall { message_id: id.into() })
+    };
+    let quote = |id: &str, chat: &str| Action {
+        target: send(ChatKind::Group, chat).target,
+        ..Action::new(ActionBody::Send {
+            segments: vec![Segment::text("see"), Segment::ReplyTo { id: id.into() }],
+        })
+    };
+    for named in [&recall as &dyn Fn(&str, &str) -> Action, &quote] {
+        assert_eq!(case.code(named("m1", "g")), "granted", "the message of the event");
+        assert_eq!(case.code(named("here", "g")), "granted");
+        for id in ["there", "guessed", "here\0", "HERE"] {
+            assert_eq!(case.code(named(id, "g")), "id.unseen", "{id}");
+        }
+        assert_eq!(case.code(named("there", "other")), "grant.chat");
+    }
+    case.grants.as_mut().unwrap().chats = vec!["qq/group/other".parse().unwrap()];
+    assert_eq!(case.code(recall("there", "other")), "granted");
+    assert_eq!(case.code(recall("m1", "other")), "id.unseen", "it was said here");
+    // A reply holds segments of the script's own.
+    let sneaky = ActionBody::Reply { segments: vec![Segment::ReplyTo { id: "there".into() }], quote: false };
+    assert_eq!(case.code(Action::new(sneaky)), "id.unseen");
+    let caller = Case { grants: None, event: None, ..case_of_ids() };
+    assert_eq!(caller.code(recall("there", "g")), "granted", "what a caller names is the network's to judge");
+}
+
+#[test]
+fn a_script_answers_only_requests_that_it_may_see() {
+    let mut case = case_of_ids();
+    let request = |id: &str| mynah_model::event::Request {
+        id: id.into(),
+        from: Person::default(),
+        text: String::new(),
+    };
+    case.sightings.note(Some(&chat("g")), &EventBody::GroupRequest(request("here")));
+    case.sightings.note(Some(&chat("other")), &EventBody::GroupInvite(request("there")));
+    case.sightings.note(None, &EventBody::FriendRequest(request("friend")));
+    let answer = |id: &str| {
+        Action::new(ActionBody::AnswerRequest {
+            request_id: id.into(),
+            from: None,
+            approve: true,
+            text: None,
+        })
+    };
+    let codes = |case: &Case| ["here", "there", "friend", "guessed"].map(|id| case.code(answer(id)));
+    assert_eq!(codes(&case), ["granted", "grant.chat", "grant.chat", "id.unseen"]);
+    case.grants.as_mut().unwrap().chats = vec!["qq/group/*".parse().unwrap()];
+    assert_eq!(codes(&case), ["granted", "granted", "grant.chat", "id.unseen"]);
+    case.grants.as_mut().unwrap().chats = vec!["qq".parse().unwrap()];
+    assert_eq!(codes(&case), ["granted", "granted", "granted", "id.unseen"]);
+    // The request that is the event itself, whatever is remembered.
+    case.event.as_mut().unwrap().body = EventBody::GroupRequest(request("this"));
+    assert_eq!(case.code(answer("this")), "granted");
+}
+
+#[test]
+fn media_by_url_come_from_where_the_script_may_fetch_or_from_the_message_itself() {
+    let mut case = case_of_ids();
+    let media = |url: &str| mynah_model::message::Media { url: Some(url.into()), ..Default::default() };
+    let post = |url: &str| Action::new(ActionBody::SendMedia { media: media(url) });
+    let show =
+        |url: &str| Action::new(ActionBody::Send { segments: vec![Segment::text("see"), Segment::Image(media(url))] });
+    case.grants.as_mut().unwrap().fetch.origins = vec!["https://a.test".parse::<crate::fetch::Origin>().unwrap().into()];
+    if let EventBody::MessageReceived(message) = &mut case.event.as_mut().unwrap().body {
+        message.segments.push(Segment::Image(media("https://cdn.test/picture?of=m1")));
+    }
+    for (url, expected) in [
+        ("https://a.test/x.png", "granted"),
+        ("https://cdn.test/picture?of=m1", "granted"),
+        ("https://cdn.test/picture?of=what-was-said", "grant.fetch"),
+        ("http://169.254.169.254/latest", "grant.fetch"),
+        ("http://2130706433/", "action.invalid"),
+        ("https://a.test@127.0.0.1/", "action.invalid"),
+        ("file:///etc/passwd", "action.invalid"),
+        ("base64://aGk=", "granted"),
+        ("DATA:image/png;base64,aGk=", "granted"),
+    ] {
+        assert_eq!(case.code(post(url)), expected, "{url}");
+        assert_eq!(case.code(show(url)), expected, "{url}");
+    }
 }

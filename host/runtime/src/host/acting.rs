@@ -30,6 +30,7 @@ impl Host {
         let acting = ActingAccount {
             name: account.name(),
             roster: &roster,
+            sightings: account.sightings(),
             state: account.state(),
             embedded: account.sim().is_some(),
             outbox: account.acts_waiting(),

@@ -35,6 +35,7 @@ use crate::rules::Rules;
 use crate::scheduler::Scheduler;
 use crate::scripts::Catalog;
 use crate::setup::{AccountSetup, HostConfig};
+use crate::sightings;
 use crate::state::Uncommitted;
 use crate::timers::Timers;
 use crate::waiting::Waiting;
@@ -88,6 +89,7 @@ impl Host {
         let pauses = Arc::new(store.read(Pauses::recover)?);
         // Before anything is recovered that may be theirs.
         lifecycle.recover_made()?;
+        store.read(|reader| sightings::recover(reader, &accounts, recovery.last_seq))?;
         let outbox = Arc::new(Outbox::new(
             store.clone(),
             accounts.clone(),

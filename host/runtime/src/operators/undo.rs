@@ -16,16 +16,31 @@ pub(super) fn undo(row: &OutboxRow) -> Result<ActionBody, String> {
         ActionBody::Shutup { members, .. } => Ok(ActionBody::Unshutup { members: members.clone() }),
         ActionBody::ShutupAll { on: true } => Ok(ActionBody::ShutupAll { on: false }),
         ActionBody::Stick { on } => Ok(ActionBody::Stick { on: !on }),
-        // The card before it is not known; without one the member's own name shows.
-        ActionBody::SetCard { member, card } if !card.is_empty() => {
-            Ok(ActionBody::SetCard { member: member.clone(), card: String::new() })
+        ActionBody::SetCard { member, card } => {
+            Ok(ActionBody::SetCard { member: member.clone(), card: before(row, "card", card)? })
         }
+        ActionBody::SetGroupName { name } => {
+            Ok(ActionBody::SetGroupName { name: before(row, "name", name)? })
+        }
+        ActionBody::SetMarkname { member, markname } => Ok(ActionBody::SetMarkname {
+            member: member.clone(),
+            markname: before(row, "mark name", markname)?,
+        }),
         ActionBody::Send { .. } | ActionBody::SendMedia { .. } => match &row.message_id {
             Some(id) => Ok(ActionBody::Recall { message_id: id.clone() }),
             None => Err("the network gave its message no id".to_owned()),
         },
         ActionBody::Kick { .. } => Err("a kick has no undo: invite them again".to_owned()),
         body => Err(format!("a {} has no undo", body.name())),
+    }
+}
+
+/// What was there before an act replaced it.
+fn before(row: &OutboxRow, what: &str, now: &str) -> Result<String, String> {
+    match &row.act.before {
+        Some(before) if before == now => Err(format!("the {what} was the same before")),
+        Some(before) => Ok(before.clone()),
+        None => Err(format!("which {what} was there before is not known")),
     }
 }
 
@@ -48,6 +63,7 @@ mod tests {
             origin: None,
             depth: 1,
             reason: None,
+            before: None,
             tag: None,
             tell_result: false,
             decided_at: 0,
@@ -77,6 +93,19 @@ mod tests {
         assert_eq!(done(send.clone()), Ok(ActionBody::Recall { message_id: "m1".into() }));
         assert!(done(ActionBody::Kick { members, reject_again: false }).unwrap_err().contains("no undo"));
         assert_eq!(done(ActionBody::Recall { message_id: "x".into() }).unwrap_err(), "a recall has no undo");
+        let replaced = |before: Option<&str>, body: ActionBody| {
+            let mut row = row(body, OutboxState::Ended(Outcome::Done));
+            row.act.before = before.map(str::to_owned);
+            undo(&row)
+        };
+        let card = |card: &str| ActionBody::SetCard { member: "1".into(), card: card.into() };
+        assert_eq!(replaced(Some("old"), card("new")), Ok(card("old")));
+        assert_eq!(replaced(Some(""), card("new")), Ok(card("")));
+        assert_eq!(replaced(Some("old"), card("")), Ok(card("old")));
+        assert_eq!(replaced(Some("new"), card("new")).unwrap_err(), "the card was the same before");
+        assert_eq!(replaced(None, card("new")).unwrap_err(), "which card was there before is not known");
+        let name = |name: &str| ActionBody::SetGroupName { name: name.into() };
+        assert_eq!(replaced(Some("old"), name("new")), Ok(name("old")));
         for (state, expected) in [
             (OutboxState::Decided, "it waits for delivery: `/pause` calls off what waits"),
             (OutboxState::Ended(Outcome::Failed), "it was not done: failed"),

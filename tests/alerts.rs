@@ -127,6 +127,37 @@ async fn a_disk_that_is_nearly_full_is_an_alert() {
     })
     .await;
     let house = house.restart(HostConfig { disk: disk(1), ..HostConfig::default() }).await;
-    assert!(house.events().await.len() > 1 && house.host.alerts().is_empty());
+    wait_for("its end", async || house.host.alerts().first()?.ended).await;
     house.host.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lasts_over_a_restart_is_not_told_again() {
+    let folder = Arc::new(TempDir::new().unwrap());
+    let clock = Arc::new(VirtualClock::new(START));
+    let toml = format!("{ACCOUNT}[[account]]\nname = \"far\"\nlogin = \"qrcode\"\noperators = [\"10001\"]");
+    let mut told_again = Vec::new();
+    let mut folder = Some(folder);
+    for start in 0..3 {
+        let host = TestHost::start_in(folder.take().unwrap(), &toml, clock.clone()).await;
+        // Longer than an account may be without a connection, and than what comes back is left out.
+        for _ in 0..120 {
+            clock.advance(10_001);
+            tokio::task::yield_now().await;
+        }
+        let open = wait_for("the alert", async || {
+            clock.advance(10_001);
+            alerts(&host)
+                .await
+                .first()
+                .cloned()
+                .filter(|alert| alert["ended"].is_null() && alert["told"] == 1)
+        })
+        .await;
+        assert_eq!(open["kind"], "account-offline", "start {start}");
+        host.settle().await;
+        told_again.push(told(&host, 1).await.len());
+        folder = Some(host.stop().await);
+    }
+    assert_eq!(told_again, [1, 1, 1], "once in all: the outbox is that of all runs");
 }

@@ -3,8 +3,8 @@
 //!
 //! An alert is open for as long as its condition lasts. When it opens, each operator is told as a friend by their account; one
 //! that cannot speak now does when it can, if the alert is still open. An alert that ended can open again, and is told again
-//! no sooner than [`limits::ALERT_AGAIN_MS`] later: what comes and goes is one message and not many. Alerts live as long as
-//! the host: after a restart its conditions are looked at anew.
+//! no sooner than [`limits::ALERT_AGAIN_MS`] later: what comes and goes is one message and not many. Alerts that were told are
+//! kept in the store, so a restart is no news: what lasts stays open, and what is over ends at the next look.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,8 +16,9 @@ use mynah_model::clock::UnixMs;
 use mynah_model::event::AccountState;
 use mynah_model::message::Segment;
 use mynah_model::names::{AccountName, ScriptName};
-use mynah_store::{Batch, Write};
+use mynah_store::{Batch, Reader, StoreError, Write};
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 use crate::account::Account;
@@ -29,8 +30,12 @@ use crate::limits;
 /// The word under which an alert is listed among the actions.
 const ALERT: &str = "alert";
 
+/// Where alerts are kept in the store.
+const FACT: &str = "alerts";
+
 /// What an alert is about.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Condition {
     /// A script failed so often that it is left alone for a while.
     BreakerOpen {
@@ -52,7 +57,7 @@ pub enum Condition {
 }
 
 /// Something that operators should hear of.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert {
     /// What it is about.
     pub condition: Condition,
@@ -67,9 +72,12 @@ pub struct Alert {
 }
 
 /// An alert and whom it is still to be told to.
+#[derive(Serialize, Deserialize)]
 struct Open {
     alert: Alert,
     untold: Vec<(AccountName, String)>,
+    /// Changes with every event; a start counts as one.
+    #[serde(skip)]
     last_raised: UnixMs,
     said_at: Option<UnixMs>,
 }
@@ -89,10 +97,30 @@ pub(crate) struct Alerts {
     all: Mutex<BTreeMap<Condition, Open>>,
     /// Since when each account has no connection.
     offline: Mutex<BTreeMap<AccountName, UnixMs>>,
+    /// What the store has.
+    kept: Mutex<String>,
     look: Notify,
 }
 
 impl Alerts {
+    /// Those that an earlier run of the host told.
+    pub(crate) fn recover(reader: &Reader, now: UnixMs) -> Result<Self, StoreError> {
+        let alerts = Self::default();
+        if let Some(json) = reader.meta(FACT)? {
+            match serde_json::from_str::<Vec<Open>>(&json) {
+                Ok(list) => alerts.all.lock().extend(
+                    list.into_iter()
+                        .map(|open| (open.alert.condition.clone(), Open { last_raised: now, ..open })),
+                ),
+                Err(error) => {
+                    tracing::error!(%error, "alerts of an earlier run cannot be read: they are told again")
+                }
+            }
+            *alerts.kept.lock() = json;
+        }
+        Ok(alerts)
+    }
+
     /// All of them, those that last first.
     pub(crate) fn list(&self) -> Vec<Alert> {
         let mut list: Vec<Alert> = self.all.lock().values().map(|open| open.alert.clone()).collect();
@@ -159,6 +187,9 @@ impl Alerts {
             }
             self.note(&handling, now);
             self.tell(&handling, now);
+            if let Some(write) = self.change(now) {
+                keep(&handling, write);
+            }
             tokio::select! {
                 () = handling.waiting.until(now.saturating_add(limits::ALERT_LOOK_MS)) => {}
                 () = self.look.notified() => {}
@@ -240,7 +271,8 @@ impl Alerts {
         let accounts = handling.accounts.all();
         let mut all = self.all.lock();
         for open in all.values_mut() {
-            let is_new = open.alert.ended.is_none() && open.alert.told == 0 && open.untold.is_empty();
+            let said = open.said_at.is_some_and(|said| said >= open.alert.since);
+            let is_new = open.alert.ended.is_none() && !said;
             if !is_new || open.said_at.is_some_and(|said| now - said < limits::ALERT_AGAIN_MS) {
                 continue;
             }
@@ -266,6 +298,26 @@ impl Alerts {
             }
             keep(handling, Write::Audit(entry));
         }
+    }
+
+    /// What the store does not have yet of those that were told and last, or ended so lately that they would not be told again.
+    fn change(&self, now: UnixMs) -> Option<Write> {
+        let value = {
+            let all = self.all.lock();
+            let matters = |open: &&Open| {
+                open.said_at.is_some_and(|said| {
+                    open.alert.ended.is_none() || now.saturating_sub(said) < limits::ALERT_AGAIN_MS
+                })
+            };
+            // A list of names and numbers can always be written.
+            serde_json::to_string(&all.values().filter(matters).collect::<Vec<_>>()).unwrap_or_default()
+        };
+        let mut kept = self.kept.lock();
+        if *kept == value || (kept.is_empty() && value == "[]") {
+            return None;
+        }
+        kept.clone_from(&value);
+        Some(Write::Meta { key: FACT.to_owned(), value })
     }
 
     /// Tells it to those whose account can speak now.

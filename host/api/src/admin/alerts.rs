@@ -55,7 +55,7 @@ impl Alert {
     get, operation_id = "list_alerts",
     path = "/api/v1/alerts",
     tag = "alerts",
-    responses((status = 200, description = "the alerts since the host was started", body = Vec<Alert>)),
+    responses((status = 200, description = "the alerts that last, and those that are over", body = Vec<Alert>)),
 )]
 pub(super) async fn list(State(api): State<Arc<Api>>) -> Json<Vec<Alert>> {
     Json(api.host.alerts().into_iter().map(Alert::of).collect())

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use super::{Host, Inner, Running};
 use crate::account::Account;
 use crate::accounts::Accounts;
+use crate::alerts::Alerts;
 use crate::avatars::Avatars;
 use crate::budget::Budgets;
 use crate::fetches::Fetches;
@@ -87,6 +88,7 @@ impl Host {
             all_stopped: watch::Sender::new(false),
         });
         let pauses = Arc::new(store.read(Pauses::recover)?);
+        let alerts = store.read(|reader| Alerts::recover(reader, waiting.now()))?;
         // Before anything is recovered that may be theirs.
         lifecycle.recover_made()?;
         store.read(|reader| sightings::recover(reader, &accounts, recovery.last_seq))?;
@@ -135,7 +137,7 @@ impl Host {
             outbox: outbox.clone(),
             timers: timers.clone(),
             pauses,
-            alerts: Arc::default(),
+            alerts: Arc::new(alerts),
             records: records.clone(),
             waiting: waiting.clone(),
             max_action_age_ms: i64::try_from(config.max_action_age.as_millis()).unwrap_or(i64::MAX),

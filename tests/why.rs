@@ -164,3 +164,44 @@ async fn a_release_that_came_later_is_said_to_have() {
     assert!(line(&host, seq, "hostile").await.contains(" us -> send \"fine\": "));
     host.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn grants_that_were_edited_after_the_event_are_said_to_be() {
+    let granted = "[script.hostile]\nallow = [\"reply\"]\n";
+    let (host, clock) = house(granted, &[("hostile", "hostile")]).await;
+    let seq = say(&host, "10001", "fine").await;
+    assert!(!why(&host, seq).await.contains("was edited"));
+    clock.advance(5_000);
+    let edit = async |host: &TestHost, from: &str, to: &str| {
+        let file = host.folder.path().join("mynah.toml");
+        let text = std::fs::read_to_string(&file).unwrap().replace(from, to);
+        std::fs::write(&file, text).unwrap();
+        let (status, answer) = host.post("/api/v1/config/reload", json!({})).await;
+        assert!(status.is_success(), "{answer}");
+    };
+    edit(&host, granted, "[script.hostile]\nallow = []\n").await;
+    let hint = "hint: `[script.hostile]` was edited at 2026-01-01 00:00:05.000, after this event: it may be otherwise now";
+    assert!(why(&host, seq).await.contains(hint), "{}", why(&host, seq).await);
+    let later = say(&host, "10001", "fine").await;
+    assert!(!why(&host, later).await.contains("was edited"), "that one was decided by the new ones");
+    // A restart edits nothing.
+    let toml = std::fs::read_to_string(host.folder.path().join("mynah.toml")).unwrap();
+    let toml = toml.replace("listen = \"127.0.0.1:0\"\n", "");
+    clock.advance(5_000);
+    let host = TestHost::start_in(host.stop().await, &toml, clock.clone()).await;
+    assert!(why(&host, seq).await.contains(hint) && !why(&host, later).await.contains("was edited"));
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guard_that_failed_is_named_by_those_that_were_kept_from_the_event() {
+    let toml = "[script.guard]\nallow = [\"reply\"]\npriority = 5\non-fault = \"stop\"\n[script.answerer]\nallow = [\"reply\"]\n";
+    let (host, _clock) = house(toml, &[("guard", "hostile"), ("answerer", "answerer")]).await;
+    let seq = say(&host, "10001", "panic").await;
+    let line = line(&host, seq, "answerer").await;
+    assert!(
+        line.ends_with("not called: script `guard`, which comes before it, failed, and `on-fault = \"stop\"` keeps what it fails on from the others"),
+        "{line}"
+    );
+    host.stop().await;
+}

@@ -20,7 +20,10 @@ pub(crate) struct LiveScript {
     pub(crate) grants: Grants,
     pub(crate) health: Arc<Health>,
     pub(crate) refusals: Arc<RefusalCounts>,
+    /// Since when the release is live; restarts do not count.
     pub(crate) since: UnixMs,
+    /// Since when the operator has said what he says of it now; restarts do not count.
+    pub(crate) granted_since: UnixMs,
 }
 
 impl LiveScript {

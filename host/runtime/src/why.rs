@@ -2,7 +2,7 @@
 //! said, and what was delivered.
 //!
 //! What was decided is read from the journal. Why a script was not called is worked out from the rules as they are now; where
-//! they are younger than the event, that is said.
+//! they, or what the operator grants, are younger than the event, that is said.
 
 use mynah_model::clock::UnixMs;
 use mynah_model::event::{Event, EventBody, EventKind};
@@ -11,7 +11,7 @@ use mynah_store::{AuditRow, Reader, StoreError};
 use serde::{Deserialize, Serialize};
 
 use crate::audit::{FAULT, plain, summary};
-use crate::grants::Mode;
+use crate::grants::{Mode, OnFault};
 use crate::limits;
 use crate::scripts::{Catalog, Known};
 
@@ -64,6 +64,8 @@ pub struct Call {
     pub release: String,
     /// The release that is live now, if it is another one.
     pub release_now: Option<String>,
+    /// When what the operator wrote of it was last edited, if that was after the event.
+    pub regranted_at: Option<UnixMs>,
     /// CPU time, microseconds; 0 if it was left out.
     pub cpu_us: u64,
     /// Why it failed or was left out.
@@ -104,6 +106,8 @@ pub struct NotCalled {
     pub script: String,
     /// Its live release; `None` if it has none.
     pub release: Option<String>,
+    /// When what the operator wrote of it was last edited, if that was after the event.
+    pub regranted_at: Option<UnixMs>,
     /// Why not.
     pub text: String,
 }
@@ -140,8 +144,8 @@ pub(crate) fn explain(reader: &Reader, catalog: &Catalog, seq: Seq) -> Result<Op
         None => Vec::new(),
     };
     let known = catalog.known();
-    let calls: Vec<Call> = kept.iter().map(|call| Call::of(call, &rows, &known)).collect();
     let handled_at = handled.as_ref().map(|handled| handled.at);
+    let calls: Vec<Call> = kept.iter().map(|call| Call::of(call, &rows, &known, handled_at)).collect();
     let commanded = rows.iter().any(|row| row.entry.action == COMMAND);
     let not_called = match handled_at {
         Some(at) if !commanded => NotCalled::all(&event, &kept, &known, at),
@@ -189,7 +193,7 @@ fn who(event: &Event) -> Option<String> {
 }
 
 impl Call {
-    fn of(kept: &KeptCall, rows: &[AuditRow], known: &[Known]) -> Self {
+    fn of(kept: &KeptCall, rows: &[AuditRow], known: &[Known], handled_at: Option<UnixMs>) -> Self {
         let own = |row: &&AuditRow| row.entry.script.as_ref() == Some(&kept.script);
         let live = known.iter().find(|known| known.name == kept.script.as_str());
         let now = live.and_then(|known| known.live.as_ref()).map(|live| live.script.release.id.hex());
@@ -198,6 +202,7 @@ impl Call {
             script: kept.script.to_string(),
             release: kept.release.clone(),
             release_now: now.filter(|now| *now != kept.release),
+            regranted_at: regranted_at(live, handled_at),
             cpu_us: kept.cpu_us,
             code: kept.code.clone(),
             text: kept.text.clone(),
@@ -212,6 +217,12 @@ impl Call {
                 .collect(),
         }
     }
+}
+
+/// When what the operator says of a script was edited, if it was after an event.
+fn regranted_at(known: Option<&Known>, handled_at: Option<UnixMs>) -> Option<UnixMs> {
+    let since = known?.live.as_ref()?.granted_since;
+    handled_at.filter(|handled_at| since > *handled_at).map(|_| since)
 }
 
 impl Deed {
@@ -259,13 +270,20 @@ impl NotCalled {
         let mut scripts: Vec<&Known> = known.iter().filter(|known| !was_called(&known.name)).collect();
         let priority = |known: &Known| known.live.as_ref().map_or(i32::MIN, |live| live.script.priority);
         scripts.sort_by(|a, b| priority(b).cmp(&priority(a)).then_with(|| a.name.cmp(&b.name)));
-        scripts.into_iter().map(|known| Self::of(event, called, known, handled_at)).collect()
+        scripts.into_iter().map(|script| Self::of(event, called, known, script, handled_at)).collect()
     }
 
-    fn of(event: &Event, called: &[KeptCall], known: &Known, handled_at: UnixMs) -> Self {
+    fn of(
+        event: &Event,
+        called: &[KeptCall],
+        known_all: &[Known],
+        known: &Known,
+        handled_at: UnixMs,
+    ) -> Self {
         let not = |release: Option<ReleaseId>, text: String| Self {
             script: known.name.clone(),
             release: release.map(|release| release.hex()),
+            regranted_at: regranted_at(Some(known), Some(handled_at)),
             text,
         };
         let Some(live) = &known.live else {
@@ -289,17 +307,30 @@ impl NotCalled {
         let stopped = called.iter().find(|call| {
             call.actions.iter().any(|action| action.action == "stop" && action.verdict == "granted")
         });
+        let failed = called.iter().find(|call| call.code.is_some() && stops_where_it_fails(known_all, call));
         not(
             release,
-            match stopped {
-                Some(call) => format!("script `{}`, which comes before it, stopped the event", call.script),
-                None => {
+            match (stopped, failed) {
+                (Some(call), _) => {
+                    format!("script `{}`, which comes before it, stopped the event", call.script)
+                }
+                (None, Some(call)) => format!(
+                    "script `{}`, which comes before it, failed, and `on-fault = \"stop\"` keeps what it fails on from the others",
+                    call.script
+                ),
+                (None, None) => {
                     "it was not live, or was not to be called, when the event was handled; now it would be"
                         .to_owned()
                 }
             },
         )
     }
+}
+
+/// Whether the operator keeps what a script fails on from those after it, as he says it now.
+fn stops_where_it_fails(known: &[Known], call: &KeptCall) -> bool {
+    let known = known.iter().find(|known| known.name == call.script.as_str());
+    known.and_then(|known| known.live.as_ref()).is_some_and(|live| live.grants.on_fault == OnFault::Stop)
 }
 
 impl Why {
@@ -328,6 +359,14 @@ impl Why {
         }
         if self.calls.iter().any(|call| call.release_now.is_some()) {
             hints.push("another release is live by now: what it would do is not known".to_owned());
+        }
+        let called = self.calls.iter().map(|call| (&call.script, call.regranted_at));
+        let not_called = self.not_called.iter().map(|not| (&not.script, not.regranted_at));
+        for (script, at) in called.chain(not_called).filter_map(|(script, at)| Some((script, at?))) {
+            let at = lines::time(at);
+            hints.push(format!(
+                "`[script.{script}]` was edited at {at}, after this event: it may be otherwise now"
+            ));
         }
         hints.truncate(limits::WHY_HINTS);
         hints

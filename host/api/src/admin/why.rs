@@ -19,8 +19,8 @@ use crate::state::Api;
 #[derive(Serialize, ToSchema)]
 pub(super) struct Why {
     /// All that is known of it: `seq`, `address`, `kind`, `who`, `text`, `time`, `received_at`, `handled_at`, `age_ms`, `cause`,
-    /// `set_aside`, `calls` (script, release, `cpu_us`, code, text, backtrace, actions), `not_called` (script, release, text),
-    /// `others` (what operators, webhooks and the host did about it) and `hints`.
+    /// `set_aside`, `calls` (script, release, `regranted_at`, `cpu_us`, code, text, backtrace, actions), `not_called` (script, release,
+    /// `regranted_at`, text), `others` (what operators, webhooks and the host did about it) and `hints`.
     #[schema(value_type = Object)]
     why: mynah_runtime::why::Why,
     /// The same as people read it.

@@ -19,7 +19,8 @@ impl Catalog {
             grants: self.grants(&script, setup),
             health: Arc::default(),
             refusals: Arc::default(),
-            since: self.since(&script.name, script.release.id),
+            since: self.since(&format!("live.{}", script.name), &script.release.id.hex()),
+            granted_since: self.granted_since(&script.name, setup),
             script: Arc::new(script),
         })
     }
@@ -34,24 +35,30 @@ impl Catalog {
         grants
     }
 
-    /// Since when a release is the live one of its script: restarts do not count. What was live before that is forgotten.
-    fn since(&self, name: &ScriptName, release: ReleaseId) -> UnixMs {
-        let key = format!("live.{name}");
-        let kept = self.store.read(|reader| reader.meta(&key)).unwrap_or_else(|error| {
-            tracing::error!(script = %name, %error, "since when a release is live cannot be read");
+    /// Since when a script has what the operator set for it.
+    pub(super) fn granted_since(&self, name: &ScriptName, setup: &ScriptSetup) -> UnixMs {
+        // Settings may be large, and all that has to be told is whether they are the same.
+        let mark = Release::id_of(format!("{setup:?}").as_bytes()).hex();
+        self.since(&format!("granted.{name}"), &mark)
+    }
+
+    /// Since when a fact has this mark: restarts do not count. Which one it had before that is forgotten.
+    fn since(&self, fact: &str, mark: &str) -> UnixMs {
+        let kept = self.store.read(|reader| reader.meta(fact)).unwrap_or_else(|error| {
+            tracing::error!(fact, %error, "since when this is so cannot be read");
             None
         });
         let kept = kept.as_deref().and_then(|kept| kept.split_once(' '));
-        if let Some((_, since)) = kept.filter(|(live, _)| *live == release.hex())
+        if let Some((_, since)) = kept.filter(|(kept, _)| *kept == mark)
             && let Ok(since) = since.parse()
         {
             return since;
         }
         let now = self.waiting.now();
-        let value = format!("{} {now}", release.hex());
-        self.store.write(Batch::from(Write::Meta { key, value }), |result| {
+        let write = Write::Meta { key: fact.to_owned(), value: format!("{mark} {now}") };
+        self.store.write(Batch::from(write), |result| {
             if let Err(error) = result {
-                tracing::error!(%error, "since when a release is live could not be noted down");
+                tracing::error!(%error, "since when something of a script is so could not be noted down");
             }
         });
         now

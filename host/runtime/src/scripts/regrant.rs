@@ -93,6 +93,7 @@ impl Catalog {
             health: live.health.clone(),
             refusals: live.refusals.clone(),
             since: live.since,
+            granted_since: self.granted_since(&live.script.name, new),
         })
     }
 

@@ -121,7 +121,7 @@ fn shown(text: &str) -> String {
     plain(text, limits::WHY_LINE_BYTES)
 }
 
-fn time(at: UnixMs) -> String {
+pub(super) fn time(at: UnixMs) -> String {
     DateTime::from_timestamp_millis(at).unwrap_or_default().format("%Y-%m-%d %H:%M:%S%.3f").to_string()
 }
 

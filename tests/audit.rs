@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value as Json, json};
 
-use crate::support::command::run;
+use crate::support::command::{Session, mynah as command, run};
 use crate::support::guests::component;
 use crate::support::host::TestHost;
 
@@ -168,5 +168,52 @@ async fn the_journal_says_what_is_wrong_with_what_was_asked() {
     assert!(code == 2 && stderr.contains("10m") | stderr.contains("whole number"), "{code} {stderr}");
     let (code, stdout, stderr) = mynah(&host, &["journal"]).await;
     assert_eq!((code, stdout.as_str(), stderr.as_str()), (0, "", ""), "an empty journal is no failure");
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_journal_is_followed_until_somebody_ends_it() {
+    let host = TestHost::start("").await;
+    say(&host, "10001", "/ping").await;
+    let args = ["journal", "--follow", "--script", "ping", "--host", &host.url];
+    let mut session = Session::start(command(host.folder.path(), args));
+    session.wait_for_output("send \"pong\" -> done", 1).await;
+    for _ in 0..3 {
+        say(&host, "10001", "/ping").await;
+    }
+    say(&host, "10001", "hello").await;
+    session.wait_for_output("send \"pong\" -> done", 4).await;
+    let output = session.output();
+    let numbers: Vec<u64> =
+        output.lines().map(|line| line.split_once("  ").unwrap().0.parse().unwrap()).collect();
+    assert_eq!(numbers.len(), 4, "each once, and nothing else: {output}");
+    assert!(numbers.is_sorted(), "{output}");
+    session.terminate();
+    session.ended().await;
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_caller_asks_for_somebody_who_is_not_there_is_in_the_audit() {
+    let host = TestHost::start("").await;
+    for path in [
+        "openqq/kick_group_member?group_uid=552603&member_uid=404",
+        "openqq/shutup_group_member?group_uid=404&member_uid=10002&time=60",
+        "openqq/send_friend_message?uid=404&content=hello",
+        "openwx/send_friend_message?id=404&content=hello",
+        "openwx/stick?id=404",
+        // These ask for nothing.
+        "openqq/kick_group_member?group_uid=552603",
+        "openqq/send_group_message?uid=552603",
+    ] {
+        host.get(&format!("/{path}")).await;
+    }
+    host.settle().await;
+    let entries = audit(&host, "account=sim&code=target.unknown").await;
+    assert_eq!(of(&entries, "action"), ["kick", "shutup", "send", "send", "stick"]);
+    assert_eq!(of(&entries, "actor"), ["api"; 5]);
+    assert_eq!(of(&entries, "outcome"), ["refused"; 5]);
+    assert_eq!(entries[0]["text"], "member 404 not found");
+    assert!(host.outbox().await.is_empty());
     host.stop().await;
 }

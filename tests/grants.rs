@@ -81,7 +81,7 @@ async fn what_is_saved_is_in_force_from_the_next_event_on_and_nothing_else_chang
     let refused = host.counter().await;
     assert_eq!(
         refused["refused"],
-        json!([{ "action": "reply", "code": "grant.missing", "count": 1 }]),
+        json!([{ "action": "reply", "code": "grant.missing", "count": 1, "reason": "to say the number" }]),
         "{refused}"
     );
     assert_eq!(

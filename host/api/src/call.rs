@@ -76,6 +76,14 @@ impl Call {
     pub(crate) async fn act(&self, target: Option<Target>, body: ActionBody) -> ActOutcome {
         self.api.act(&self.account, target, body, self.caller.actor()).await
     }
+
+    /// Notes down that the caller asked for this action where the answer is that whom or what they named is not there
+    /// (codes 100 to 105, as the originals have them); a call that lacks something asked for nothing.
+    pub(crate) fn missed(&self, action: &str, code: i32, status: &str) {
+        if (100..=105).contains(&code) {
+            self.api.host.note_missed(&self.account, action, &self.caller.actor(), status);
+        }
+    }
 }
 
 /// The paths of an API; those that it does not have are answered too.

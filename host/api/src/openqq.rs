@@ -126,9 +126,9 @@ impl call::Endpoint for Endpoint {
             Self::SendSessMessage => send::send(&call, send::sess(&roster, params)).await,
             Self::ShutupGroupMember => {
                 let asked = moderate::shutup(&roster, params, api.settings.shutup_time_unit);
-                moderate::moderate(&call, asked).await
+                moderate::moderate(&call, "shutup", asked).await
             }
-            Self::KickGroupMember => moderate::moderate(&call, moderate::kick(&roster, params)).await,
+            Self::KickGroupMember => moderate::moderate(&call, "kick", moderate::kick(&roster, params)).await,
             Self::CheckEvent => check_event::answer(call).await,
             Self::GetClientInfo => client::info(account),
             Self::StopClient => client::stop(&api.host, account, api.settings.stop_delay).await,

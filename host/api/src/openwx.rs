@@ -118,12 +118,18 @@ impl call::Endpoint for Endpoint {
             Self::Consult => consult::answer(call, &roster).await,
             Self::RevokeMessage => revoke::answer(&call, &roster).await,
             Self::CreateGroup => groups::create(&call, &roster).await,
-            Self::InviteFriend => groups::act(&call, groups::invite(&roster, params)).await,
-            Self::KickGroupMember => groups::act(&call, groups::kick(&roster, params)).await,
-            Self::SetGroupDisplayname => groups::act(&call, groups::rename(&roster, params)).await,
-            Self::SetMarkname => groups::act(&call, contacts::set_markname(&roster, params)).await,
-            Self::Stick => groups::act(&call, contacts::stick(&roster, params)).await,
-            Self::MakeFriend => groups::act(&call, contacts::make_friend(&roster, params)).await,
+            Self::InviteFriend => groups::act(&call, "invite", groups::invite(&roster, params)).await,
+            Self::KickGroupMember => groups::act(&call, "kick", groups::kick(&roster, params)).await,
+            Self::SetGroupDisplayname => {
+                groups::act(&call, "set-group-name", groups::rename(&roster, params)).await
+            }
+            Self::SetMarkname => {
+                groups::act(&call, "set-markname", contacts::set_markname(&roster, params)).await
+            }
+            Self::Stick => groups::act(&call, "stick", contacts::stick(&roster, params)).await,
+            Self::MakeFriend => {
+                groups::act(&call, "make-friend", contacts::make_friend(&roster, params)).await
+            }
             Self::AcceptFriendRequest => contacts::accept_friend_request(&call).await,
             Self::GetAvatar => avatar::get(&call).await,
             Self::UploadMedia => media::upload(&call).await,

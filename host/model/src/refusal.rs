@@ -45,6 +45,7 @@ codes! {
     ModerationAbsent = "moderation.absent", "The target is not a member of the group as far as the account knows.";
     ModerationRate = "moderation.rate", "The account kicked as many members within a minute as one account ever does, counting everybody who asks: scripts, webhooks and API callers. Go on in a minute.";
     IdUnseen = "id.unseen", "The script named a message or a request that the account did not see in a chat that the script may see, or that is too long ago: the newest 10,000 messages and 1,000 requests of an account are remembered. What was said elsewhere is none of a script's business.";
+    TargetUnknown = "target.unknown", "A caller of the API named a friend, a group, a member or a message that the account does not know, or that several match. The answer said so, and nothing was done.";
     ChatUnknown = "chat.unknown", "The account knows no such chat.";
     AccountUnknown = "account.unknown", "The host has no account of this name.";
     AccountNotRunning = "account.not-running", "The account is not logged in and working; look at `/api/v1/accounts`.";

@@ -9,7 +9,7 @@ use anyhow::Context;
 use mynah_engine::{Engine, EngineConfig, ImportGrants, Limits};
 use mynah_model::names::ScriptName;
 use mynah_model::refusal::Refusal;
-use mynah_model::script::{Filter, ScriptInfo};
+use mynah_model::script::{Ask, Filter, ScriptInfo};
 use mynah_runtime::script_detail::{AskStatus, asks, lines};
 use mynah_runtime::{ScriptSetup, Update};
 use mynah_store::Reader;
@@ -146,7 +146,7 @@ fn component(config: &Config, file: &Path) -> Result<(), Failure> {
     let asks = asks(&release.info, &setup);
     text += &asked(&asks);
     text += &in_force(&setup);
-    text += &refused(&config.data_dir.join(DATABASE), &name);
+    text += &refused(&config.data_dir.join(DATABASE), &name, &release.info.asks);
     let missing: Vec<_> = asks.iter().filter(|ask| !ask.granted).map(|ask| ask.name.as_str()).collect();
     text += &match missing.as_slice() {
         [] => format!("\n`{name}` may do all that it asks for.\n"),
@@ -198,13 +198,20 @@ fn in_force(setup: &ScriptSetup) -> String {
 }
 
 /// What a script of this name was refused in this data folder so far.
-fn refused(database: &Path, name: &ScriptName) -> String {
+fn refused(database: &Path, name: &ScriptName, asks: &[Ask]) -> String {
     if !database.exists() {
         return String::new();
     }
     match Reader::beside(database).and_then(|reader| reader.refused(name)) {
         Ok(counts) => {
-            counts.into_iter().map(|(code, count)| format!("refused   {code}: {count} times\n")).collect()
+            let reason = |action: &str| match asks.iter().find(|ask| ask.name == action) {
+                Some(ask) => format!(" ({})", ask.reason),
+                None => " (which it does not ask for)".to_owned(),
+            };
+            let line = |(action, code, count): (String, String, u64)| {
+                format!("refused   {action}: {code}, {count} times{}\n", reason(&action))
+            };
+            counts.into_iter().map(line).collect()
         }
         Err(error) => format!("refused   unknown: {error}\n"),
     }

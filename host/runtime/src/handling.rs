@@ -19,7 +19,7 @@ use parking_lot::{Mutex, MutexGuard, RwLockReadGuard};
 use crate::account::Account;
 use crate::accounts::Accounts;
 use crate::alerts::{Alerts, Condition};
-use crate::audit::{Asked, outcome_of};
+use crate::audit::{Asked, LOOKUP, outcome_of};
 use crate::budget::Budgets;
 use crate::ended::Ended;
 use crate::gate::{self, ActingAccount, Occasion, Verdict};
@@ -293,6 +293,7 @@ impl Handling {
         record.cpu_us = u64::try_from(report.cpu.as_micros()).unwrap_or(u64::MAX);
         if let Some(refusal) = &report.refused_lookup {
             tracing::info!(script = %script.name, seq = %event.seq, code = %refusal.code, "look-up refused: {}", refusal.text);
+            live.refusals.count(LOOKUP, refusal.code);
             let number = self.next_act();
             let asked =
                 Asked { number, at: now, actor: &actor, address: Some(address), seq: Some(event.seq) };

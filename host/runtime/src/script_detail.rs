@@ -30,6 +30,8 @@ pub struct RefusedStatus {
     pub code: String,
     /// How often.
     pub count: u64,
+    /// Why it asks for that, in the script's own words; `None` if it did not say that it would.
+    pub reason: Option<String>,
 }
 
 /// What the operator set for a script, as it stands in `mynah.toml` with the defaults filled in.
@@ -95,18 +97,19 @@ impl ScriptDetail {
         let parsed: Option<ScriptName> = name.parse().ok();
         let lines = parsed.zip(info).filter(|_| missing).map(|(name, info)| lines(&name, info, setup));
         let refused = live.map_or_else(Vec::new, |live| live.refusals.all());
+        let reason = |action: &str| asks.iter().find(|ask| ask.name == action).map(|ask| ask.reason.clone());
+        let refused = refused.into_iter().map(|(action, code, count)| RefusedStatus {
+            action: action.to_owned(),
+            code: code.to_owned(),
+            count,
+            reason: reason(action),
+        });
+        let refused = refused.collect();
         Self {
             status: ScriptStatus::of(name, entry, setup, now),
             asks,
             grants: GrantsStatus::of(&in_force),
-            refused: refused
-                .into_iter()
-                .map(|(action, code, count)| RefusedStatus {
-                    action: action.to_owned(),
-                    code: code.to_owned(),
-                    count,
-                })
-                .collect(),
+            refused,
             limits: setup.limits.rows().into_iter().chain(crate::limits::rows()).collect(),
             lines,
         }

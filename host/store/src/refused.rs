@@ -14,13 +14,13 @@ impl Reader {
         Self::open(path)
     }
 
-    /// How often a script was refused something, by the code of the rule, over all that the audit still holds.
-    pub fn refused(&self, script: &ScriptName) -> Result<Vec<(String, u64)>, StoreError> {
+    /// How often a script was refused something, by the action and the code of the rule, over all that the audit still holds.
+    pub fn refused(&self, script: &ScriptName) -> Result<Vec<(String, String, u64)>, StoreError> {
         self.all(
-            "SELECT code, count(*) FROM audit WHERE script = ?1 AND code IS NOT NULL \
-             AND outcome IN ('refused', 'unsupported', 'expired') GROUP BY code ORDER BY code",
+            "SELECT action, code, count(*) FROM audit WHERE script = ?1 AND code IS NOT NULL \
+             AND outcome IN ('refused', 'unsupported', 'expired') GROUP BY action, code ORDER BY action, code",
             [script.as_str()],
-            |row| Ok((row.get(0)?, loaded(row.get(1)?))),
+            |row| Ok((row.get(0)?, row.get(1)?, loaded(row.get(2)?))),
         )
     }
 }

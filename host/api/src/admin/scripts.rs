@@ -164,12 +164,14 @@ pub(super) struct Budget {
 /// How often a script was refused something.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Refused {
-    /// The action, or `log` for what was left out of its log.
+    /// The action, `look-up` for people whom it may not see, or `log` for what was left out of its log.
     action: String,
     /// The rule that refused it: a stable code.
     code: String,
     /// How often.
     count: u64,
+    /// Why it asks for that, in the script's own words; null if it did not say that it would.
+    reason: Option<String>,
 }
 
 /// A limit.
@@ -213,7 +215,7 @@ impl From<ScriptDetail> for Detail {
             refused: detail
                 .refused
                 .into_iter()
-                .map(|it| Refused { action: it.action, code: it.code, count: it.count })
+                .map(|it| Refused { action: it.action, code: it.code, count: it.count, reason: it.reason })
                 .collect(),
             limits: detail
                 .limits

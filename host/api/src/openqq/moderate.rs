@@ -96,13 +96,15 @@ fn members(group: &Group, params: &Params) -> Result<Vec<String>, (i32, String)>
 }
 
 /// Does what is asked, or says why not.
-pub(super) async fn moderate(call: &Call, asked: Asked) -> Answer {
+pub(super) async fn moderate(call: &Call, action: &'static str, asked: Asked) -> Answer {
     let account = &call.account;
     let (target, body) = match asked {
         Ok(asked) => asked,
-        Err((code, status)) => return Answer::error(code, status),
+        Err((code, status)) => {
+            call.missed(action, code, &status);
+            return Answer::error(code, status);
+        }
     };
-    let action = body.name();
     let outcome = call.act(Some(target), body).await;
     outcome::answer(account, action, &outcome)
 }

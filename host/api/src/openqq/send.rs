@@ -73,7 +73,10 @@ fn stranger(id: &str, via: String) -> Target {
 pub(super) async fn send(call: &Call, wanted: Wanted) -> Answer {
     let target = match wanted {
         Ok(target) => target,
-        Err((code, status)) => return Answer::not_sent(code, status),
+        Err((code, status)) => {
+            call.missed("send", code, &status);
+            return Answer::not_sent(code, status);
+        }
     };
     let Some(content) = Content::text_of(&call.params) else {
         return Answer::not_sent(400, "content missing");

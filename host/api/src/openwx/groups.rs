@@ -42,12 +42,14 @@ pub(super) fn rename(roster: &Roster, params: &Params) -> Asked {
 }
 
 /// Does what is asked, or says why not.
-pub(super) async fn act(call: &Call, asked: Asked) -> Answer {
+pub(super) async fn act(call: &Call, action: &'static str, asked: Asked) -> Answer {
     let (target, body) = match asked {
         Ok(asked) => asked,
-        Err((code, status)) => return Answer::error(code, status),
+        Err((code, status)) => {
+            call.missed(action, code, &status);
+            return Answer::error(code, status);
+        }
     };
-    let action = body.name();
     let outcome = call.act(Some(target), body).await;
     outcome::answer(&call.account, action, &outcome)
 }
@@ -57,7 +59,10 @@ pub(super) async fn create(call: &Call, roster: &Roster) -> Answer {
     let Call { account, params, .. } = call;
     let friends = match targets::people(&roster.friends, params, FRIENDS, "friend") {
         Ok(friends) => friends,
-        Err((code, status)) => return Answer::error(code, status),
+        Err((code, status)) => {
+            call.missed("create-group", code, &status);
+            return Answer::error(code, status);
+        }
     };
     let name = params.get("displayname").map(str::to_owned);
     let body = ActionBody::CreateGroup { friends, name };

@@ -19,7 +19,11 @@ pub(super) async fn answer(call: &Call, roster: &Roster) -> Answer {
     };
     let (message_id, target) = match find(call, roster, id).await {
         Ok(Some(found)) => found,
-        Ok(None) => return failure(id, "the account sent no such message, or too long ago"),
+        Ok(None) => {
+            let why = "the account sent no such message, or too long ago";
+            call.missed("recall", 100, why);
+            return failure(id, why);
+        }
         Err(error) => {
             tracing::error!(%error, "a message could not be looked for");
             return Answer::Busy(error.to_string());

@@ -53,7 +53,10 @@ pub(super) async fn message(
     call: &Call,
     wanted: targets::Found<Target>,
 ) -> Result<(Target, Content), Answer> {
-    let target = wanted.map_err(|(code, status)| Answer::not_sent(code, status))?;
+    let target = wanted.map_err(|(code, status)| {
+        call.missed("send", code, &status);
+        Answer::not_sent(code, status)
+    })?;
     Ok((target, content(call).await?))
 }
 

@@ -5,15 +5,16 @@ use mynah_model::address::{Address, AddressPattern};
 use mynah_model::event::Event;
 use mynah_model::names::{ActNumber, ScriptName};
 use mynah_model::refusal::{Code, Refusal};
-use mynah_store::{Batch, StoreError, Write};
+use mynah_store::{AuditEntry, Batch, StoreError, Write};
 use tokio::sync::oneshot;
 
 use super::Host;
 use crate::account::Account;
 use crate::act_outcome::ActOutcome;
-use crate::audit::{Asked, outcome_of};
+use crate::audit::{Asked, outcome_of, plain};
 use crate::gate::{self, ActingAccount, Occasion, Verdict};
 use crate::host_error::HostError;
+use crate::limits;
 use crate::pause::{Changing, Pause, PauseError, Scope};
 
 impl Host {
@@ -103,12 +104,27 @@ impl Host {
         let address = Address::account(account.name().clone());
         let asked = Asked { number, at, actor: by, address: Some(&address), seq: None };
         if let Some(write) = asked.refusal(action, refusal) {
-            self.inner.store.write(Batch::from(write), |result| {
-                if let Err(error) = result {
-                    tracing::error!(%error, "a refusal could not be noted down");
-                }
-            });
+            self.keep(write);
         }
+    }
+
+    /// Notes down that a caller asked for an action by its name, and that whom or what they named is not there: `text` says
+    /// so as it was answered.
+    pub fn note_missed(&self, account: &Account, action: &str, by: &Actor, text: &str) {
+        let (number, at) = (self.inner.handling.next_act(), self.now());
+        let address = Address::account(account.name().clone());
+        let asked = Asked { number, at, actor: by, address: Some(&address), seq: None };
+        let text = plain(text, limits::AUDIT_TEXT_BYTES);
+        let code = Some(Code::TargetUnknown.as_str().to_owned());
+        self.keep(Write::Audit(AuditEntry { code, ..asked.entry(action, Outcome::Refused, text) }));
+    }
+
+    fn keep(&self, entry: Write) {
+        self.inner.store.write(Batch::from(entry), |result| {
+            if let Err(error) = result {
+                tracing::error!(%error, "a refusal could not be noted down");
+            }
+        });
     }
 
     /// Gates and delivers an action of an API caller; resolves with what became of it.

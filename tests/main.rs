@@ -34,6 +34,7 @@ mod cases;
 mod cli;
 mod controller;
 mod dev;
+mod faults;
 mod fetch;
 mod full_disk;
 mod grants;

@@ -198,3 +198,31 @@ async fn a_newcomer_is_an_operator_among_the_built_in_people() {
     assert_eq!(say(&host, "456789", "/scripts").await.1, [""; 0]);
     host.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn undo_puts_back_the_card_and_the_name_that_were_there() {
+    let folder = Arc::new(tempfile::TempDir::new().unwrap());
+    std::fs::create_dir(folder.path().join("scripts.d")).unwrap();
+    std::fs::write(folder.path().join("scripts.d/actor.wasm"), crate::support::guests::component("actor"))
+        .unwrap();
+    let toml = format!("{CALM}[script.actor]\nallow = [\"reply\", \"set-card\", \"set-group-name\"]");
+    let host = TestHost::start_in(folder, &toml, Arc::new(SystemClock)).await;
+    let group = async || {
+        let (_, groups) = host.get("/openqq/get_group_info").await;
+        let group = groups.as_array().unwrap().iter().find(|group| group["id"] == GROUP).unwrap().clone();
+        let members = group["member"].as_array().unwrap();
+        let alice = members.iter().find(|member| member["id"] == "10001").unwrap();
+        (alice["card"].clone(), group["name"].clone())
+    };
+    let before = group().await;
+    for action in ["set-card", "set-group-name"] {
+        say(&host, "10001", &format!("/do {action} 10001")).await;
+        let act = &audit(&host, &format!("action={action}")).await[0];
+        assert_eq!(act["outcome"], "done", "{act}");
+        assert_ne!(group().await, before, "{action} did something");
+        let answer = told(&host, &format!("/undo {}", act["number"])).await;
+        assert!(answer.starts_with(&format!("undo of act {}: {action} ", act["number"])), "{answer}");
+        assert_eq!(group().await, before, "{action} is undone");
+    }
+    host.stop().await;
+}

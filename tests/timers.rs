@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 
 use mynah_runtime::{HostConfig, ScriptSources};
+use serde_json::json;
 
 use crate::support::guests::component;
+use crate::support::host::{START, TestHost};
 use crate::support::house::{House, trusted, wait_for};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -40,6 +42,56 @@ async fn a_recurring_timer_fires_every_time_until_it_is_cancelled() {
     house.host.settled().await.unwrap();
     house.clock.advance(600_000);
     assert_eq!(house.sent().await, ["minutely tick"; 3]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_timers_of_a_script_that_is_off_wait_until_it_is_on_again_and_fire_once() {
+    let folder = std::sync::Arc::new(tempfile::TempDir::new().unwrap());
+    std::fs::create_dir(folder.path().join("scripts.d")).unwrap();
+    std::fs::write(folder.path().join("scripts.d/later.wasm"), component("later")).unwrap();
+    let clock = std::sync::Arc::new(mynah_model::clock::VirtualClock::new(START));
+    let toml = |mode: &str| {
+        format!(
+            "[script.later]\nmode = \"{mode}\"\nallow = [\"reply\", \"schedule\", \"cancel\"]\n[script.group-guard]\nmode = \"off\"\n"
+        )
+    };
+    let host = TestHost::start_in(folder, &toml("live"), clock.clone()).await;
+    let switch = async |mode: &str| {
+        let file = host.folder.path().join("mynah.toml");
+        std::fs::write(file, format!("listen = \"127.0.0.1:0\"\n{}", toml(mode))).unwrap();
+        let (status, answer) = host.post("/api/v1/config/reload", json!({})).await;
+        assert!(status.is_success(), "{answer}");
+        assert_eq!(host.get("/api/v1/scripts/later").await.1["mode"], mode);
+    };
+    for text in ["/later 60", "/every-minute"] {
+        host.post(
+            "/api/v1/accounts/sim/sim/say",
+            json!({ "group": "552603", "sender": "10001", "text": text }),
+        )
+        .await;
+    }
+    host.settle().await;
+    switch("off").await;
+    for _ in 0..60 {
+        clock.advance(10_000);
+        host.settle().await;
+    }
+    assert!(host.outbox().await.is_empty(), "nobody is called for them");
+    switch("live").await;
+    crate::support::wait_for("what they were set for", async || {
+        clock.advance(10_000);
+        host.settle().await;
+        (host.outbox().await.len() >= 2).then_some(())
+    })
+    .await;
+    let said: Vec<_> =
+        host.outbox().await.iter().map(|deed| deed["text"].as_str().unwrap().to_owned()).collect();
+    let [first, second, ..] = said.as_slice() else { panic!("{said:?}") };
+    let mut both = [first.as_str(), second.as_str()];
+    both.sort_unstable();
+    assert_eq!(both, ["later is now", "minutely tick"], "each once, however often it was due meanwhile");
+    assert_eq!(said.iter().filter(|text| *text == "later is now").count(), 1);
+    host.stop().await;
 }
 
 /// Waits until the script was called so often since it was loaded: firing begins when the clock moves and takes a moment.

@@ -137,7 +137,7 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
     row("chance-by-the-gigabyte", "asks for 4 GiB of random bytes", Guest("intruder"), Ended("limit.host-calls", "")),
     row("the-environment", "reads variables, arguments and input", Guest("intruder"), Answered("0 variables, 0 arguments, 0 bytes of input")),
     // What it answers.
-    row("hundred-thousand", "answers a hundred thousand times", Guest("hostile"), Ended("limit.host-calls", "more data at once")),
+    row("twenty-thousand", "answers twenty thousand times", Guest("hostile"), Ended("limit.host-calls", "more data at once")),
     row("many", "answers a thousand times", Guest("hostile"), Ended("limit.actions", "")),
     row("long", "answers with 512 KiB", Guest("hostile"), Ended("limit.text", "")),
     row("segments", "answers in 1,000 segments", Guest("hostile"), Ended("limit.segments", "")),

@@ -23,7 +23,7 @@ fn attempt(_: &Event, message: &Message) -> Result<Vec<Reply>> {
         }
         "exit" => std::process::exit(3),
         "million" => Ok(vec![reply("again"); 1_000_000]),
-        "hundred-thousand" => Ok(vec![reply("again"); 100_000]),
+        "twenty-thousand" => Ok(vec![reply("again"); 20_000]),
         "many" => Ok(vec![reply("again"); 1_000]),
         "long" => Ok(vec![reply("x".repeat(1 << 19))]),
         "segments" => {

@@ -3,6 +3,8 @@
 //! Deciding is pure but for the budgets: what comes out is an [`Act`] for the outbox, a change of the script's timers, or
 //! a refusal with a stable code.
 
+mod others;
+
 use mynah_model::action::{Act, Action, ActionBody, Actor, Target, When};
 use mynah_model::address::{Address, ChatKind};
 use mynah_model::clock::UnixMs;

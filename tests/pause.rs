@@ -18,7 +18,9 @@ async fn ping(host: &TestHost) -> Option<String> {
     answers.next().map(|deed| deed["text"].as_str().unwrap().to_owned())
 }
 
+/// The newest entry of the audit. A refusal is noted down behind its answer.
 async fn newest(host: &TestHost) -> Json {
+    host.settle().await;
     let (_, page) = host.get("/api/v1/audit?limit=1").await;
     page["entries"][0].clone()
 }

@@ -18,10 +18,7 @@ const ACCOUNT: &str =
     "[[account]]\nname = \"sim\"\noperators = [\"10003\"]\n[script.group-guard]\nmode = \"off\"\n";
 
 async fn say(host: &TestHost, text: &str) {
-    let body = json!({ "group": "552603", "sender": "10001", "text": text });
-    let (status, answer) = host.post("/api/v1/accounts/sim/sim/say", body).await;
-    assert!(status.is_success(), "{answer}");
-    host.settle().await;
+    host.say(json!({ "group": "552603", "sender": "10001", "text": text })).await;
 }
 
 /// What the operator was told, once it is so much.

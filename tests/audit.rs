@@ -12,11 +12,7 @@ use crate::support::host::TestHost;
 const GROUP: &str = "552603";
 
 async fn say(host: &TestHost, sender: &str, text: &str) -> u64 {
-    let body = json!({ "group": GROUP, "sender": sender, "text": text });
-    let (status, answer) = host.post("/api/v1/accounts/sim/sim/say", body).await;
-    assert!(status.is_success(), "{answer}");
-    host.settle().await;
-    answer["seq"].as_u64().unwrap()
+    host.say(json!({ "group": GROUP, "sender": sender, "text": text })).await
 }
 
 /// What a query of the audit finds, oldest first.

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use tempfile::TempDir;
 
 use crate::support::command::{Session, mynah, run};
-use crate::support::guests::guest;
+use crate::support::guests::{guest, repository};
 use crate::support::host::TestHost;
 use crate::support::{http, wait_for};
 
@@ -87,15 +87,21 @@ fn a_wrong_configuration_is_refused_with_its_place_and_what_would_be_right() {
 }
 
 #[test]
-fn every_configuration_that_the_readmes_show_is_read() {
-    for readme in [include_str!("../README.md"), include_str!("../README.zh-CN.md")] {
-        let shown: Vec<_> =
-            readme.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-        assert!(!shown.is_empty());
-        for toml in shown {
-            Config::parse(Path::new("mynah.toml"), toml).unwrap_or_else(|error| panic!("{error}"));
+fn every_configuration_that_the_readmes_and_the_pages_show_is_read() {
+    let folder = repository();
+    let pages = fs::read_dir(folder.join("docs")).unwrap().map(|page| page.unwrap().path());
+    let readmes = ["README.md", "README.zh-CN.md"].map(|name| folder.join(name));
+    let mut shown = 0;
+    for page in pages.chain(readmes) {
+        let text = fs::read_to_string(&page).unwrap();
+        // Those that are indented are parts of one.
+        for toml in text.split("\n```toml\n").skip(1).filter_map(|rest| rest.split("\n```").next()) {
+            let read = Config::parse(Path::new("mynah.toml"), toml);
+            read.unwrap_or_else(|error| panic!("{}: {error}", page.display()));
+            shown += 1;
         }
     }
+    assert!(shown >= 16, "{shown} were found");
 }
 
 #[test]

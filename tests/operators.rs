@@ -25,13 +25,11 @@ async fn say(host: &TestHost, sender: &str, text: &str) -> (u64, Vec<String>) {
 }
 
 async fn said(host: &TestHost, body: Json) -> (u64, Vec<String>) {
-    let (status, answer) = host.post("/api/v1/accounts/sim/sim/say", body).await;
-    assert!(status.is_success(), "{answer}");
-    host.settle().await;
+    let seq = host.say(body).await;
     let outbox = host.outbox().await;
-    let caused = outbox.iter().filter(|deed| deed["cause"] == answer["seq"] && deed["kind"] == "send");
+    let caused = outbox.iter().filter(|deed| deed["cause"] == seq && deed["kind"] == "send");
     let texts = caused.map(|deed| deed["text"].as_str().unwrap().to_owned()).collect();
-    (answer["seq"].as_u64().unwrap(), texts)
+    (seq, texts)
 }
 
 /// The answer to a command.

@@ -12,16 +12,15 @@ use crate::support::host::TestHost;
 const TOML: &str = "[script.group-guard]\nmode = \"off\"";
 
 async fn ping(host: &TestHost) -> Option<String> {
-    let body = json!({ "group": "552603", "sender": "10001", "text": "/ping" });
-    let (status, answer) = host.post("/api/v1/accounts/sim/sim/say", body).await;
-    assert!(status.is_success(), "{answer}");
-    host.settle().await;
+    let seq = host.say(json!({ "group": "552603", "sender": "10001", "text": "/ping" })).await;
     let outbox = host.outbox().await;
-    let mut answers = outbox.iter().filter(|deed| deed["cause"] == answer["seq"]);
+    let mut answers = outbox.iter().filter(|deed| deed["cause"] == seq);
     answers.next().map(|deed| deed["text"].as_str().unwrap().to_owned())
 }
 
+/// The newest entry of the audit. A refusal is noted down behind its answer.
 async fn newest(host: &TestHost) -> Json {
+    host.settle().await;
     let (_, page) = host.get("/api/v1/audit?limit=1").await;
     page["entries"][0].clone()
 }

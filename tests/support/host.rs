@@ -73,6 +73,14 @@ impl TestHost {
         answer(self.http.post(format!("{}{path}", self.url)).json(&body).send().await.unwrap()).await
     }
 
+    /// Has somebody on `sim` say something. The number of its event, when all that comes of it is done.
+    pub(crate) async fn say(&self, body: Json) -> u64 {
+        let (status, answer) = self.post("/api/v1/accounts/sim/sim/say", body).await;
+        assert!(status.is_success(), "{answer}");
+        self.settle().await;
+        answer["seq"].as_u64().unwrap()
+    }
+
     /// What the account `sim` did.
     pub(crate) async fn outbox(&self) -> Vec<Json> {
         let (status, answer) = self.get("/api/v1/accounts/sim/sim/outbox").await;

@@ -1,10 +1,17 @@
 //! Other people's servers: where the operator said that they are, and the client that calls them.
+//!
+//! # Layout
+//! - `names`: from their names to addresses
+
+mod names;
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 use reqwest::{Client, Url, redirect};
+
+use names::Names;
 
 pub use mynah_runtime::crypto::install as install_crypto;
 
@@ -64,6 +71,7 @@ pub fn client(connect: Duration) -> Result<Client, reqwest::Error> {
             .user_agent(agent)
             .redirect(redirect::Policy::none())
             .connect_timeout(connect)
+            .dns_resolver(Names::of_system())
             .no_proxy()
     };
     plan().build().or_else(|error| {

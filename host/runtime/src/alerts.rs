@@ -23,7 +23,7 @@ use tokio::sync::Notify;
 
 use crate::account::Account;
 use crate::audit::Asked;
-use crate::gate::{self, ActingAccount, Occasion, Verdict};
+use crate::gate::Verdict;
 use crate::handling::Handling;
 use crate::limits;
 
@@ -373,24 +373,6 @@ fn recipients(accounts: &[Arc<Account>], condition: &Condition) -> Vec<(AccountN
 
 /// Has an account say something to one of its operators, as a friend; what the gate refuses is noted down.
 fn say(handling: &Handling, account: &Account, operator: &str, text: &str, now: UnixMs) {
-    let roster = account.roster();
-    let acting = ActingAccount {
-        name: account.name(),
-        roster: &roster,
-        sightings: account.sightings(),
-        state: account.state(),
-        embedded: account.sim().is_some(),
-        outbox: account.acts_waiting(),
-    };
-    let max_action_age_ms = handling.max_action_age_ms;
-    let occasion = Occasion {
-        actor: &Actor::Host,
-        grants: None,
-        event: None,
-        now,
-        max_action_age_ms,
-        pauses: &handling.pauses,
-    };
     let target = Target { account: None, kind: ChatKind::Friend, id: operator.to_owned(), via: None };
     let body = ActionBody::Send { segments: vec![Segment::text(text)] };
     let action = Action { target: Some(target), ..Action::new(body) };
@@ -402,21 +384,8 @@ fn say(handling: &Handling, account: &Account, operator: &str, text: &str, now: 
         address: Some(&address),
         seq: None,
     };
-    match gate::decide(&occasion, Some(&acting), &handling.budgets, asked.number, action.clone()) {
-        Verdict::Granted(act) => {
-            handling.outbox.expect(&act);
-            let outbox = handling.outbox.clone();
-            handling.store.write(
-                Batch::from(Write::OutboxDecided(act.clone())),
-                move |result| match result {
-                    Ok(()) => outbox.deliver(vec![act]),
-                    Err(error) => {
-                        tracing::error!(%error, "an alert could not be kept");
-                        outbox.forget(&[act]);
-                    }
-                },
-            );
-        }
+    match handling.gate_others(account, &Actor::Host, None, action.clone(), asked.number, now) {
+        Verdict::Granted(act) => handling.deliver_when_kept(act),
         verdict => {
             if let Some(entry) = asked.verdict(&action, &verdict) {
                 keep(handling, entry);

@@ -3,6 +3,9 @@
 //! Deciding is pure but for the budgets: what comes out is an [`Act`] for the outbox, a change of the script's timers, or
 //! a refusal with a stable code.
 
+mod named;
+mod others;
+
 use std::sync::LazyLock;
 
 use mynah_model::action::{Act, Action, ActionBody, Actor, Target, When};
@@ -20,8 +23,6 @@ use crate::grants::Grants;
 use crate::limits;
 use crate::pause::Pauses;
 use crate::sightings::Sightings;
-
-mod named;
 
 /// What the gate knows of the account that would act.
 pub struct ActingAccount<'a> {

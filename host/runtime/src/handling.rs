@@ -422,14 +422,7 @@ impl Handling {
             _ => Some(account.clone()),
         };
         let roster = acting.as_ref().map(|account| account.roster()).unwrap_or_default();
-        let acting = acting.as_ref().map(|account| ActingAccount {
-            name: account.name(),
-            roster: &roster,
-            sightings: account.sightings(),
-            state: account.state(),
-            embedded: account.sim().is_some(),
-            outbox: account.acts_waiting(),
-        });
+        let acting = acting.as_ref().map(|account| ActingAccount::of(account, &roster));
         let occasion = Occasion {
             actor,
             grants: Some(&live.grants),

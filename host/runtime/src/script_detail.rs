@@ -4,14 +4,13 @@
 use mynah_engine::{ImportGrants, LimitRow};
 use mynah_model::names::ScriptName;
 use mynah_model::script::{Ask, ScriptInfo};
-use serde::Serialize;
 
 use crate::script_setup::ScriptSetup;
 use crate::scripts::Entry;
 use crate::status::ScriptStatus;
 
 /// Something that a script asks for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AskStatus {
     /// An action or an import.
     pub name: String,
@@ -22,7 +21,7 @@ pub struct AskStatus {
 }
 
 /// How often a script was refused something since its release was loaded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusedStatus {
     /// The action.
     pub action: String,
@@ -35,7 +34,7 @@ pub struct RefusedStatus {
 }
 
 /// What the operator set for a script, as it stands in `mynah.toml` with the defaults filled in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GrantsStatus {
     /// Whether there is a `[script.NAME]`; without one a script acts on `sim` accounts only.
     pub listed: bool,
@@ -66,7 +65,7 @@ pub struct GrantsStatus {
 }
 
 /// A script with all that is known of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ScriptDetail {
     /// What the list of scripts says of it.
     pub status: ScriptStatus,

@@ -13,7 +13,7 @@ use crate::script_setup::ScriptSetup;
 use crate::scripts::Entry;
 
 /// A script as `GET /api/v1/scripts` shows it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ScriptStatus {
     /// Its name.
     pub name: String,
@@ -43,7 +43,7 @@ pub struct ScriptStatus {
 }
 
 /// A release that waits to be accepted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeldStatus {
     /// The sha256 of its bytes, 64 hex digits.
     pub release: String,

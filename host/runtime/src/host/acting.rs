@@ -12,37 +12,12 @@ use super::Host;
 use crate::account::Account;
 use crate::act_outcome::ActOutcome;
 use crate::audit::{Asked, outcome_of, plain};
-use crate::gate::{self, ActingAccount, Occasion, Verdict};
+use crate::gate::Verdict;
 use crate::host_error::HostError;
 use crate::limits;
 use crate::pause::{Changing, Pause, PauseError, Scope};
 
 impl Host {
-    /// Gates an action that is not a script's, on the occasion of an event if it answers one.
-    fn decide(
-        &self,
-        account: &Account,
-        event: Option<&Event>,
-        action: Action,
-        by: &Actor,
-        number: ActNumber,
-    ) -> Verdict {
-        let roster = account.roster();
-        let acting = ActingAccount {
-            name: account.name(),
-            roster: &roster,
-            sightings: account.sightings(),
-            state: account.state(),
-            embedded: account.sim().is_some(),
-            outbox: account.acts_waiting(),
-        };
-        let handling = &self.inner.handling;
-        let (now, max_action_age_ms) = (self.now(), handling.max_action_age_ms);
-        let occasion =
-            Occasion { actor: by, grants: None, event, now, max_action_age_ms, pauses: &handling.pauses };
-        gate::decide(&occasion, Some(&acting), &handling.budgets, number, action)
-    }
-
     /// Gates and delivers actions that answer an event, in one transaction with `also`. Resolves when that is
     /// committed, not when the acts are done; one result for each action.
     pub(crate) async fn answer(
@@ -52,14 +27,17 @@ impl Host {
         by: Actor,
         also: Vec<Write>,
     ) -> Result<Vec<Result<ActNumber, Refusal>>, HostError> {
+        let handling = &self.inner.handling;
         let (mut writes, mut acts) = (also, Vec::new());
         let address = event.address();
         let mut results = Vec::with_capacity(actions.len());
         for action in actions {
             let name = action.body.name();
-            let number = self.inner.handling.next_act();
+            let number = handling.next_act();
             let verdict = match self.account(event.account.as_str()) {
-                Some(account) => self.decide(&account, Some(event), action.clone(), &by, number),
+                Some(account) => {
+                    handling.gate_others(&account, &by, Some(event), action.clone(), number, self.now())
+                }
                 None => Verdict::Refused(Refusal::new(
                     Code::AccountUnknown,
                     format!("the host has no account `{}`", event.account),
@@ -139,8 +117,9 @@ impl Host {
             return ActOutcome::none(Outcome::Refused, refusal.code.as_str(), refusal.text);
         }
         let action = Action { target, ..Action::new(body) };
-        let number = self.inner.handling.next_act();
-        let verdict = self.decide(account, None, action.clone(), &by, number);
+        let handling = &self.inner.handling;
+        let number = handling.next_act();
+        let verdict = handling.gate_others(account, &by, None, action.clone(), number, self.now());
         let act = match verdict {
             Verdict::Granted(act) => act,
             Verdict::Refused(refusal) => {
@@ -157,17 +136,8 @@ impl Host {
                 return ActOutcome::none(Outcome::Unsupported, refusal.code.as_str(), refusal.text);
             }
         };
-        let outbox = &self.inner.outbox;
-        outbox.expect(&act);
-        let outcome = outbox.outcome_of(act.number);
-        let delivery = outbox.clone();
-        self.inner.store.write(Batch::from(Write::OutboxDecided(act.clone())), move |result| match result {
-            Ok(()) => delivery.deliver(vec![act]),
-            Err(error) => {
-                tracing::error!(%error, "an action could not be kept");
-                delivery.forget(&[act]);
-            }
-        });
+        let outcome = self.inner.outbox.outcome_of(act.number);
+        handling.deliver_when_kept(act);
         outcome.await.unwrap_or_else(|_| {
             let text = "the host stopped before the outcome was known";
             ActOutcome::none(Outcome::Unknown, "host.stopping", text)

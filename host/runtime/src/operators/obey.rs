@@ -16,7 +16,7 @@ use super::undo::undo;
 use super::{COMMANDS, Order, order};
 use crate::account::Account;
 use crate::audit::{Asked, cut, outcome_of, plain, summary};
-use crate::gate::{self, ActingAccount, Occasion, Verdict};
+use crate::gate::Verdict;
 use crate::handling::{Handling, set_aside};
 use crate::limits;
 use crate::pause::{Changing, Pause, Scope};
@@ -260,26 +260,10 @@ impl Handling {
         action: Action,
         obeyed: &mut Obeyed,
     ) -> Result<ActNumber, Refusal> {
-        let account = message.account;
-        let roster = account.roster();
-        let acting = ActingAccount {
-            name: account.name(),
-            roster: &roster,
-            sightings: account.sightings(),
-            state: account.state(),
-            embedded: account.sim().is_some(),
-            outbox: account.acts_waiting(),
-        };
-        let occasion = Occasion {
-            actor,
-            grants: None,
-            event: Some(message.event),
-            now: message.now,
-            max_action_age_ms: self.max_action_age_ms,
-            pauses: &self.pauses,
-        };
         let asked = self.asked(message, actor);
-        let verdict = gate::decide(&occasion, Some(&acting), &self.budgets, asked.number, action.clone());
+        let event = Some(message.event);
+        let verdict =
+            self.gate_others(message.account, actor, event, action.clone(), asked.number, message.now);
         obeyed.writes.extend(asked.verdict(&action, &verdict));
         match verdict {
             Verdict::Granted(act) => {

@@ -1,8 +1,14 @@
 //! Several accounts in one host: started, stopped, checked and logged in while it runs, with their files on disk.
+//!
+//! # Layout
+//! - here: a host that can be started again, and which accounts run
+//! - `files`, `login`: their files; QR codes
+
+mod files;
+mod login;
 
 use std::collections::BTreeSet;
-use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +18,7 @@ use mynah_engine::{Engine, EngineConfig};
 use mynah_model::clock::{Clock, VirtualClock};
 use mynah_model::event::{AccountState, EventBody};
 use mynah_model::names::Seq;
-use mynah_networks::sim::{CODE_LIFE_MS, LoginMode, Sim, SimConfig};
+use mynah_networks::sim::{LoginMode, Sim, SimConfig};
 use mynah_runtime::scheduler::threads_for;
 use mynah_runtime::{AccountSetup, ApiKind, ClientFolder, Clients, Host, HostConfig};
 use mynah_store::{Durability, Store};
@@ -113,22 +119,6 @@ async fn until_code(stage: &Stage, name: &str, but: &str) -> String {
     tokio::time::timeout(PATIENCE, shown).await.expect("a code is shown")
 }
 
-/// What a phone would read from a JPEG.
-fn read_code(picture: &[u8]) -> String {
-    let mut decoder = zune_jpeg::JpegDecoder::new(std::io::Cursor::new(picture));
-    let pixels = decoder.decode().unwrap();
-    let info = decoder.info().unwrap();
-    let (width, height) = (usize::from(info.width), usize::from(info.height));
-    let colors = pixels.len() / (width * height);
-    let mut image =
-        rqrr::PreparedImage::prepare_from_greyscale(width, height, |x, y| pixels[(y * width + x) * colors]);
-    image.detect_grids()[0].decode().unwrap().1
-}
-
-fn mode(path: &Path) -> u32 {
-    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
-}
-
 /// States, logins, codes and the stop of an account, as its events tell.
 async fn life(stage: &Stage, name: &str) -> Vec<String> {
     let events = stage.host.events(Seq(0), u32::MAX).await.unwrap();
@@ -211,279 +201,6 @@ async fn a_started_client_works_and_is_there_again_after_a_restart_and_a_stopped
     let stage = home.start();
     until(&stage, "wx", AccountState::Running).await;
     assert_eq!(stage.host.account("wx").unwrap().api(), ApiKind::Openwx);
-    stage.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn check_client_answers_with_what_the_state_file_holds() {
-    let home = Home::of(&[
-        ("qq", ApiKind::Openqq, LoginMode::Immediate),
-        ("wx", ApiKind::Openwx, LoginMode::Immediate),
-    ]);
-    let stage = home.start();
-    for (path, name, family) in
-        [("/openqq/check_client", "qq", "webqq"), ("/openwx/check_client", "wx", "weixin")]
-    {
-        until(&stage, name, AccountState::Running).await;
-        let answer = stage.get(&format!("{path}?client={name}")).await.json();
-        let client = &answer["client"][0];
-        assert_eq!((&answer["code"], answer["client"].as_array().unwrap().len()), (&json!(0), 1));
-        let state_file = home.file(&format!("mojo_{family}_state_{name}.json"));
-        let kept: Value = serde_json::from_slice(&std::fs::read(&state_file).unwrap()).unwrap();
-        assert_eq!(*client, kept);
-        let path = |kind: &str, ending: &str| {
-            let folder = std::fs::canonicalize(&home.tmpdir).unwrap();
-            json!(folder.join(format!("mojo_{family}_{kind}_{name}.{ending}")))
-        };
-        for (field, expected) in [
-            ("account", json!(name)),
-            ("state", json!("running")),
-            ("cookie_path", path("cookie", "dat")),
-            ("pid_path", path("pid", "pid")),
-            ("qrcode_path", path("qrcode", "jpg")),
-            ("state_path", path("state", "json")),
-            ("http_debug", json!("0")),
-            ("log_encoding", Value::Null),
-            ("log_path", Value::Null),
-            ("os", json!(std::env::consts::OS)),
-            ("pid", json!(std::process::id())),
-            ("port", json!(5000)),
-            ("start_time", json!((START / 1000).to_string())),
-            ("version", json!(env!("CARGO_PKG_VERSION"))),
-        ] {
-            assert_eq!(client[field], expected, "{field}");
-        }
-        assert_eq!(client["plugin"][0]["priority"], 98);
-        let pid = std::fs::read_to_string(home.file(&format!("mojo_{family}_pid_{name}.pid"))).unwrap();
-        assert_eq!(pid, std::process::id().to_string());
-    }
-    let unknown = stage.get("/openqq/check_client?client=nobody").await.json();
-    assert_eq!(unknown, json!({"code": 100, "status": "client not found"}));
-    stage.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn files_are_for_their_owner_only_and_go_with_the_account_and_with_the_host() {
-    let home = Home::of(&[
-        ("qq", ApiKind::Openqq, LoginMode::Immediate),
-        ("wx", ApiKind::Openwx, LoginMode::Immediate),
-    ]);
-    let stage = home.start();
-    until(&stage, "qq", AccountState::Running).await;
-    until(&stage, "wx", AccountState::Running).await;
-    let of = |family: &str, name: &str| {
-        ["cookie_NAME.dat", "pid_NAME.pid", "state_NAME.json"]
-            .map(|file| format!("mojo_{family}_{}", file.replace("NAME", name)))
-    };
-    let both: BTreeSet<_> = of("webqq", "qq").into_iter().chain(of("weixin", "wx")).collect();
-    assert_eq!(home.files(), both);
-    assert_eq!(mode(&home.tmpdir), 0o700);
-    assert!(home.files().iter().all(|name| mode(&home.file(name)) == 0o600));
-    stage.get("/openqq/stop_client?client=qq").await;
-    until(&stage, "qq", AccountState::Stop).await;
-    assert_eq!(home.files(), of("weixin", "wx").into());
-    stage.end().await;
-    assert!(home.files().is_empty());
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_second_host_does_not_run_an_account_that_another_one_runs() {
-    let home = Home::plain();
-    let stage = home.start();
-    until(&stage, "qq", AccountState::Running).await;
-    let other = Home { tmpdir: home.tmpdir.clone(), ..Home::plain() };
-    let second = other.start();
-    until(&second, "qq", AccountState::Stop).await;
-    let refused = second.get("/openqq/start_client?client=qq").await.json();
-    assert_eq!((&refused["code"], &refused["status"]), (&json!(3), &json!("failure")), "{refused}");
-    let pid = format!("process {}", std::process::id());
-    assert!(refused["info"].as_str().unwrap().contains(&pid), "{refused}");
-    assert!(second.get("/openqq/check_client").await.json()["client"][0]["problem"].is_string());
-    let started = second.post("/api/v1/accounts/qq/start", "").await;
-    assert_eq!(
-        (started.status, started.json()["code"].as_str()),
-        (StatusCode::CONFLICT, Some("account.not-started"))
-    );
-    assert_eq!(stage.get("/openqq/check_client").await.json()["client"][0]["state"], "running");
-    assert!(home.file("mojo_webqq_state_qq.json").exists(), "the second leaves the files of the first alone");
-
-    stage.get("/openqq/stop_client").await;
-    until(&stage, "qq", AccountState::Stop).await;
-    assert_eq!(second.get("/openqq/start_client?client=qq").await.json()["status"], "success");
-    until(&second, "qq", AccountState::Running).await;
-    second.end().await;
-    stage.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_pid_that_is_stale_or_another_program_s_by_now_stands_against_nothing() {
-    let home = Home::of(&[
-        ("dead", ApiKind::Openqq, LoginMode::Immediate),
-        ("reused", ApiKind::Openqq, LoginMode::Immediate),
-    ]);
-    drop(ClientFolder::open(&home.tmpdir).unwrap());
-    std::fs::write(home.file("mojo_webqq_pid_dead.pid"), "4194304").unwrap();
-    // A process that lives and is not a mynah: the first of the machine.
-    std::fs::write(home.file("mojo_webqq_pid_reused.pid"), "1").unwrap();
-    let stage = home.start();
-    until(&stage, "dead", AccountState::Running).await;
-    until(&stage, "reused", AccountState::Running).await;
-    stage.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn links_that_lie_in_the_folder_lead_nowhere() {
-    let home = Home::of(&[
-        ("linked", ApiKind::Openqq, LoginMode::QrCode),
-        ("pid", ApiKind::Openqq, LoginMode::Immediate),
-        ("twice", ApiKind::Openqq, LoginMode::Immediate),
-    ]);
-    drop(ClientFolder::open(&home.tmpdir).unwrap());
-    let victim = home.data.path().join("victim");
-    std::fs::write(&victim, "precious").unwrap();
-    for name in [
-        "mojo_webqq_state_linked.json",
-        "mojo_webqq_state_linked.json.new",
-        "mojo_webqq_qrcode_linked.jpg",
-        "mojo_webqq_qrcode_linked.jpg.new",
-        "mojo_webqq_cookie_linked.dat",
-        "mojo_webqq_pid_pid.pid",
-    ] {
-        symlink(&victim, home.file(name)).unwrap();
-    }
-    std::fs::hard_link(&victim, home.file("mojo_webqq_pid_twice.pid")).unwrap();
-    let stage = home.start();
-    until_code(&stage, "linked", "").await;
-    for name in ["mojo_webqq_state_linked.json", "mojo_webqq_qrcode_linked.jpg"] {
-        assert!(std::fs::symlink_metadata(home.file(name)).unwrap().is_file(), "{name} is no link any more");
-    }
-    for name in ["pid", "twice"] {
-        until(&stage, name, AccountState::Stop).await;
-        let refused = stage.get(&format!("/openqq/start_client?client={name}")).await.json();
-        assert!(refused["info"].as_str().unwrap().contains("remove it"), "{refused}");
-    }
-    stage.end().await;
-    assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_account_is_logged_in_by_its_qr_code_from_the_picture_to_the_running_state() {
-    let home = Home::of(&[("qq", ApiKind::Openqq, LoginMode::QrCode)]);
-    let stage = home.start();
-    let text = until_code(&stage, "qq", "").await;
-    let answer = stage.send(request("GET", "/openqq/get_qrcode").body(String::new().into()).unwrap()).await;
-    assert_eq!(answer.headers()[header::CONTENT_TYPE], "image/jpeg");
-    assert_eq!(answer.headers()[header::CACHE_CONTROL], "no-cache");
-    let picture = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap();
-    assert_eq!(read_code(&picture), text);
-    let file = home.file("mojo_webqq_qrcode_qq.jpg");
-    assert_eq!(std::fs::read(&file).unwrap(), picture);
-
-    let refused = stage.post("/api/v1/accounts/qq/sim/scan", r#"{"then":"refuse"}"#).await;
-    assert_eq!(refused.status, StatusCode::CONFLICT);
-    assert!(refused.json()["text"].as_str().unwrap().contains("refused"), "{}", refused.text);
-    let renewed = until_code(&stage, "qq", &text).await;
-    let accounts = stage.get("/api/v1/accounts").await.json();
-    let shown = std::fs::canonicalize(&file).unwrap();
-    assert_eq!(accounts[0]["qrcode_path"], json!(shown));
-    assert_eq!(accounts[0]["state"], "scaning");
-
-    let waits = stage.post("/api/v1/accounts/qq/sim/scan", r#"{"then":"wait"}"#).await;
-    assert_eq!(waits.status, StatusCode::OK, "{}", waits.text);
-    until(&stage, "qq", AccountState::Confirming).await;
-    let gone = stage.get("/openqq/get_qrcode").await.json();
-    assert_eq!((&gone["code"], &gone["state"]), (&json!(100), &json!("confirming")), "{gone}");
-    assert!(!file.exists(), "a code that was scanned is of no use to anybody");
-    assert_eq!(stage.post("/api/v1/accounts/qq/sim/confirm", "").await.status, StatusCode::OK);
-    until(&stage, "qq", AccountState::Running).await;
-    let again = stage.post("/api/v1/accounts/qq/sim/confirm", "{}").await;
-    assert_eq!(again.status, StatusCode::CONFLICT);
-
-    let expected = [
-        "loading",
-        "scaning",
-        "code",
-        "confirming",
-        "scaning",
-        "code",
-        "confirming",
-        "updating",
-        "login true",
-        "running",
-    ];
-    until_life(&stage, "qq", &expected).await;
-    let events = stage.host.events(Seq(0), u32::MAX).await.unwrap();
-    let codes: Vec<_> = events
-        .iter()
-        .filter_map(|event| match &event.body {
-            EventBody::QrCode { text, path } => Some((text.clone(), path.clone().unwrap())),
-            _ => None,
-        })
-        .collect();
-    let path = shown.display().to_string();
-    assert_eq!(codes, [(text, path.clone()), (renewed, path)]);
-    let info = stage.get("/openqq/get_qrcode").await.json();
-    assert!(info["status"].as_str().unwrap().contains("client is running"), "{info}");
-    stage.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_code_lives_two_minutes_and_another_one_follows() {
-    let home = Home::of(&[("qq", ApiKind::Openqq, LoginMode::QrCode)]);
-    let stage = home.start();
-    let first = until_code(&stage, "qq", "").await;
-    home.clock.advance(u64::try_from(CODE_LIFE_MS).unwrap());
-    let second = until_code(&stage, "qq", &first).await;
-    let late = stage.post("/api/v1/accounts/qq/sim/scan", "").await;
-    assert_eq!(late.status, StatusCode::CONFLICT);
-    assert!(late.json()["text"].as_str().unwrap().contains("expired"), "{}", late.text);
-    assert_eq!(stage.host.account("qq").unwrap().login_code().unwrap().text(), second);
-    let scanned = stage.post("/api/v1/accounts/qq/sim/scan", "{}").await;
-    assert_eq!(scanned.status, StatusCode::OK, "{}", scanned.text);
-    until(&stage, "qq", AccountState::Running).await;
-    stage.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn relogin_goes_through_the_states_again_and_asks_for_a_new_scan() {
-    let home = Home::of(&[("qq", ApiKind::Openqq, LoginMode::QrCode)]);
-    let stage = home.start();
-    assert_eq!(stage.get("/openqq/relogin").await.json()["code"], -7, "not before it runs");
-    let first = until_code(&stage, "qq", "").await;
-    stage.post("/api/v1/accounts/qq/sim/scan", "").await;
-    let answer = stage.get("/openqq/relogin").await.json();
-    let status = format!("success, client({}) will relogin in 0 seconds", std::process::id());
-    assert_eq!((&answer["code"], &answer["status"]), (&json!(0), &json!(status)));
-    until_code(&stage, "qq", &first).await;
-    stage.post("/api/v1/accounts/qq/sim/scan", "").await;
-    until(&stage, "qq", AccountState::Running).await;
-    let once = ["loading", "scaning", "code", "confirming", "updating", "login true", "running"];
-    // It is not stopped in between.
-    until_life(&stage, "qq", &[once, once].concat()).await;
-    let sent = stage.get("/openqq/send_group_message?uid=552603&content=hi").await.json();
-    assert_eq!(sent["code"], 0, "{sent}");
-    stage.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_session_that_a_killed_host_left_spares_the_scan_and_a_relogin_forgets_it() {
-    let home = Home::of(&[("qq", ApiKind::Openqq, LoginMode::QrCode)]);
-    let stage = home.start();
-    until_code(&stage, "qq", "").await;
-    stage.post("/api/v1/accounts/qq/sim/scan", "").await;
-    let cookie = home.file("mojo_webqq_cookie_qq.dat");
-    let session = std::fs::read(&cookie).unwrap();
-    stage.end().await;
-    assert!(!cookie.exists(), "a clean stop leaves nothing");
-    std::fs::write(&cookie, session).unwrap();
-
-    let stage = home.start();
-    until(&stage, "qq", AccountState::Running).await;
-    let scanned = ["loading", "scaning", "code", "confirming", "updating", "login true", "running", "stop"];
-    let spared = ["loading", "updating", "login false", "running"];
-    until_life(&stage, "qq", &[&scanned[..], &spared].concat()).await;
-    stage.get("/openqq/relogin").await;
-    until_code(&stage, "qq", "").await;
     stage.end().await;
 }
 

@@ -15,9 +15,11 @@ use crate::network::Sink;
 
 #[derive(Default)]
 struct Wanted {
-    queue: VecDeque<i64>,
-    /// Fetched since the connection was made, or tried to.
-    fetched: HashSet<i64>,
+    /// In which something happened; the last one comes first.
+    hurried: Vec<i64>,
+    others: VecDeque<i64>,
+    /// In `hurried`, fetched since the connection was made, or tried to.
+    seen: HashSet<i64>,
 }
 
 /// The groups of one account whose members are wanted.
@@ -30,24 +32,26 @@ pub(super) struct Members {
 impl Members {
     /// Begins anew: all of these are wanted.
     pub(super) fn begin(&self, groups: impl Iterator<Item = i64>) {
-        *self.wanted.lock() = Wanted { queue: groups.collect(), fetched: HashSet::new() };
+        *self.wanted.lock() = Wanted { others: groups.collect(), ..Wanted::default() };
         self.more.notify_one();
     }
 
     /// Something happens in a group: it comes first, if it was not fetched yet.
     pub(super) fn hurry(&self, group: i64) {
         let mut wanted = self.wanted.lock();
-        if wanted.fetched.contains(&group) || wanted.queue.front() == Some(&group) {
-            return;
+        if wanted.seen.insert(group) {
+            wanted.hurried.push(group);
+            self.more.notify_one();
         }
-        wanted.queue.retain(|other| *other != group);
-        wanted.queue.push_front(group);
-        self.more.notify_one();
     }
 
     /// What was fetched of a group is no longer so.
     pub(super) fn outdated(&self, group: i64) {
-        self.wanted.lock().fetched.remove(&group);
+        let mut wanted = self.wanted.lock();
+        if !wanted.hurried.contains(&group) {
+            wanted.seen.remove(&group);
+        }
+        drop(wanted);
         self.hurry(group);
     }
 
@@ -56,9 +60,13 @@ impl Members {
             let more = self.more.notified();
             {
                 let mut wanted = self.wanted.lock();
-                if let Some(group) = wanted.queue.pop_front() {
-                    wanted.fetched.insert(group);
+                if let Some(group) = wanted.hurried.pop() {
                     return group;
+                }
+                while let Some(group) = wanted.others.pop_front() {
+                    if wanted.seen.insert(group) {
+                        return group;
+                    }
                 }
             }
             more.await;
@@ -99,5 +107,28 @@ impl OneBot {
         let group = Group { uid: Some(group.id.clone()), ..group };
         sink.group(people::with_members(group, members, &sink.known().user.id));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn groups_in_which_something_happens_come_first_and_each_comes_once() {
+        let members = Members::default();
+        members.begin([1, 2, 3].into_iter());
+        for group in [2, 3, 2, 4, 2] {
+            members.hurry(group);
+        }
+        let mut order = Vec::new();
+        for _ in 0..4 {
+            order.push(members.next().await);
+        }
+        assert_eq!(order, [4, 3, 2, 1]);
+        members.hurry(2);
+        members.outdated(3);
+        assert_eq!(members.next().await, 3, "only what is no longer so is fetched again");
+        assert!(members.wanted.lock().hurried.is_empty());
     }
 }

@@ -92,6 +92,8 @@ impl Session {
                     Ok(()) => continue,
                     Err(_) => return Lost::Cut("the session ended".to_owned()),
                 },
+                // Before the timer: while there is something to read, none is set.
+                message = socket.next() => message,
                 () = tokio::time::sleep_until(watchdog.due()) => {
                     if watchdog.is_over() {
                         return Lost::Cut(format!("nothing was heard for {} s", watchdog.silence().as_secs()));
@@ -101,7 +103,6 @@ impl Session {
                     let _ = outgoing.try_send(Outgoing::Ping);
                     continue;
                 }
-                message = socket.next() => message,
             };
             watchdog.heard();
             let text = match message {
@@ -145,19 +146,30 @@ async fn write_all<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    while let Some(outgoing) = outgoing.recv().await {
-        let message = match outgoing {
-            Outgoing::Call(request) => match serde_json::to_string(&request) {
-                Ok(text) => Message::text(text),
-                Err(error) => return Lost::Cut(error.to_string()),
-            },
-            Outgoing::Ping => Message::Ping(Default::default()),
+    while let Some(first) = outgoing.recv().await {
+        // All that is there goes out at once.
+        let written = async {
+            let mut next = Some(first);
+            while let Some(one) = next {
+                socket.feed(message(&one)?).await.map_err(|error| error.to_string())?;
+                next = outgoing.try_recv().ok();
+            }
+            socket.flush().await.map_err(|error| error.to_string())
         };
-        match tokio::time::timeout(limits::CALL, socket.send(message)).await {
+        match tokio::time::timeout(limits::CALL, written).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => return Lost::Cut(error.to_string()),
+            Ok(Err(why)) => return Lost::Cut(why),
             Err(_) => return Lost::Cut("it takes nothing any more".to_owned()),
         }
     }
     Lost::Cut("the session ended".to_owned())
+}
+
+fn message(outgoing: &Outgoing) -> Result<Message, String> {
+    match outgoing {
+        Outgoing::Call(request) => {
+            serde_json::to_string(request).map(Message::text).map_err(|error| error.to_string())
+        }
+        Outgoing::Ping => Ok(Message::Ping(Default::default())),
+    }
 }

@@ -40,10 +40,12 @@ impl roster::Host for Sandbox {
         let Some(group) = turn.roster.groups.get(&group_id).filter(|_| is_seen) else {
             return Ok(MemberPage { members: Vec::new(), next: None });
         };
-        let all = group.members.as_slice();
+        let all = &group.members;
         let start = usize::try_from(offset).unwrap_or(usize::MAX);
         let count = usize::try_from(limit.clamp(1, ROSTER_PAGE)).unwrap_or(1);
-        let members: Vec<Person> = all.iter().skip(start).take(count).map(|member| person(member)).collect();
+        let places = start..start.saturating_add(count);
+        let members: Vec<Person> =
+            places.map_while(|place| all.at(place)).map(|member| person(member)).collect();
         let end = start.saturating_add(members.len());
         let next = if end < all.len() { u32::try_from(end).ok() } else { None };
         Ok(MemberPage { members, next })

@@ -1,11 +1,11 @@
 //! What an account knows: its user, friends, groups with their members, and discusses.
 //!
 //! A [`Roster`] is a value: it is read through an `Arc` without a lock and replaced as a whole. Everything in
-//! it is shared, so that changing one member of one group copies pointers, not people.
+//! it is shared, so that changing one member of one group copies neither the other members nor the other groups.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use rpds::{HashTrieMapSync, VectorSync};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::Attrs;
@@ -157,16 +157,17 @@ impl Keyed for Discuss {
     }
 }
 
-/// Things with ids, in the order they came, found by id in constant time. A clone shares everything.
+/// Things with ids, in the order they came, found by id. A clone shares everything, and a change of one row costs the same
+/// in a table of ten thousand as in one of ten: what did not change is still shared.
 #[derive(Debug, Clone)]
 pub struct Table<T> {
-    rows: Vec<Arc<T>>,
-    index: Arc<HashMap<String, usize>>,
+    rows: VectorSync<Arc<T>>,
+    index: HashTrieMapSync<String, usize>,
 }
 
 impl<T> Default for Table<T> {
     fn default() -> Self {
-        Self { rows: Vec::new(), index: Arc::default() }
+        Self { rows: VectorSync::new_sync(), index: HashTrieMapSync::new_sync() }
     }
 }
 
@@ -178,13 +179,13 @@ impl<T: PartialEq> PartialEq for Table<T> {
 
 impl<T> Table<T> {
     /// The rows in order.
-    pub fn iter(&self) -> std::slice::Iter<'_, Arc<T>> {
+    pub fn iter(&self) -> Rows<'_, T> {
         self.rows.iter()
     }
 
-    /// The rows as a slice.
-    pub fn as_slice(&self) -> &[Arc<T>] {
-        &self.rows
+    /// The row at a place, counted from 0.
+    pub fn at(&self, place: usize) -> Option<&Arc<T>> {
+        self.rows.get(place)
     }
 
     /// How many rows there are.
@@ -198,6 +199,9 @@ impl<T> Table<T> {
     }
 }
 
+/// The rows of a table in order.
+pub type Rows<'a, T> = <&'a VectorSync<Arc<T>> as IntoIterator>::IntoIter;
+
 impl<T: Keyed> Table<T> {
     /// The row with this id.
     pub fn get(&self, key: &str) -> Option<&Arc<T>> {
@@ -206,24 +210,32 @@ impl<T: Keyed> Table<T> {
 
     /// Puts a row in the place of the one with the same id, or at the end.
     pub fn put(&mut self, row: T) {
-        let row = Arc::new(row);
-        let place = self.index.get(row.key()).copied();
-        if let Some(old) = place.and_then(|place| self.rows.get_mut(place)) {
-            *old = row;
-            return;
+        match self.index.get(row.key()) {
+            Some(place) => {
+                self.rows.set_mut(*place, Arc::new(row));
+            }
+            None => {
+                self.index.insert_mut(row.key().to_owned(), self.rows.len());
+                self.rows.push_back_mut(Arc::new(row));
+            }
         }
-        Arc::make_mut(&mut self.index).insert(row.key().to_owned(), self.rows.len());
-        self.rows.push(row);
     }
 
-    /// Takes the row with this id out.
+    /// Takes the row with this id out. Those behind it move up: this costs as much as the table is long.
     pub fn remove(&mut self, key: &str) -> Option<Arc<T>> {
         let place = *self.index.get(key)?;
-        let row = self.rows.remove(place);
-        self.index = Arc::new(
-            self.rows.iter().enumerate().map(|(place, row)| (row.key().to_owned(), place)).collect(),
-        );
-        Some(row)
+        let (mut rows, mut index) = (VectorSync::new_sync(), HashTrieMapSync::new_sync());
+        let mut removed = None;
+        for (at, row) in self.rows.iter().enumerate() {
+            if at == place {
+                removed = Some(row.clone());
+            } else {
+                index.insert_mut(row.key().to_owned(), rows.len());
+                rows.push_back_mut(row.clone());
+            }
+        }
+        (self.rows, self.index) = (rows, index);
+        removed
     }
 }
 
@@ -238,7 +250,7 @@ impl<T: Keyed> FromIterator<T> for Table<T> {
 
 impl<'a, T> IntoIterator for &'a Table<T> {
     type Item = &'a Arc<T>;
-    type IntoIter = std::slice::Iter<'a, Arc<T>>;
+    type IntoIter = Rows<'a, T>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.rows.iter()
@@ -247,7 +259,7 @@ impl<'a, T> IntoIterator for &'a Table<T> {
 
 impl<T: Serialize> Serialize for Table<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.rows.serialize(serializer)
+        serializer.collect_seq(self.rows.iter())
     }
 }
 

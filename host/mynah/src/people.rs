@@ -10,7 +10,7 @@ const NAMED: usize = 5;
 
 /// The group that is meant.
 pub(crate) fn group<'a>(roster: &'a Roster, given: &str) -> Result<&'a Arc<Group>, String> {
-    choose(roster.groups.as_slice(), given, "group", |group| {
+    choose(&roster.groups, given, "group", |group| {
         vec![
             &group.id,
             group.uid.as_deref().unwrap_or_default(),
@@ -22,12 +22,12 @@ pub(crate) fn group<'a>(roster: &'a Roster, given: &str) -> Result<&'a Arc<Group
 
 /// The discuss that is meant.
 pub(crate) fn discuss<'a>(roster: &'a Roster, given: &str) -> Result<&'a Arc<Discuss>, String> {
-    choose(roster.discusses.as_slice(), given, "discuss", |discuss| vec![&discuss.id, &discuss.name])
+    choose(&roster.discusses, given, "discuss", |discuss| vec![&discuss.id, &discuss.name])
 }
 
 /// The member of a group, or anybody else, who is meant.
 pub(crate) fn person<'a>(people: &'a Table<Person>, given: &str) -> Result<&'a Arc<Person>, String> {
-    choose(people.as_slice(), given, "person", |person| {
+    choose(people, given, "person", |person| {
         let optional = [&person.uid, &person.card, &person.markname];
         let mut names: Vec<&str> = vec![&person.id, &person.name];
         names.extend(optional.into_iter().filter_map(Option::as_deref));
@@ -38,7 +38,7 @@ pub(crate) fn person<'a>(people: &'a Table<Person>, given: &str) -> Result<&'a A
 /// The one that has the name, else the only one that has a name which begins with it, else the only one that has a name
 /// in which it occurs.
 fn choose<'a, T>(
-    all: &'a [Arc<T>],
+    all: &'a Table<T>,
     given: &str,
     kind: &str,
     names: impl Fn(&T) -> Vec<&str>,

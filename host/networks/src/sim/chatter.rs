@@ -52,7 +52,11 @@ impl World {
             let Some((kind, id, members)) = self.chance.pick(&chats) else { break };
             let Some(text) = self.chance.pick(&SAYINGS) else { break };
             let sender = members.and_then(|members| {
-                let picked = self.chance.pick(members.as_slice()).filter(|who| who.id != user);
+                let picked = self
+                    .chance
+                    .pick(&members.iter().collect::<Vec<_>>())
+                    .copied()
+                    .filter(|who| who.id != user);
                 picked.or_else(|| members.iter().find(|who| who.id != user)).map(|who| who.id.clone())
             });
             let chat = ChatRef { kind: *kind, id: (*id).to_owned() };

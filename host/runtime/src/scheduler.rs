@@ -73,6 +73,10 @@ struct State {
     room_waiters: usize,
     closed: bool,
     abandoned: bool,
+    /// Threads that wait for work; the last one waits for the shortest time, and what it needs is in its core's caches.
+    idle: Vec<usize>,
+    /// Threads that were called and have not looked for work yet.
+    called: usize,
     /// Events taken since one of the slow lane was.
     since_slow: u64,
     /// Threads whose scripts have run for long and wait for their turn, in the order in which they began to.
@@ -80,6 +84,13 @@ struct State {
     turns: usize,
     /// Threads that take turns, those that wait included.
     long: usize,
+}
+
+impl State {
+    fn has_room(&self, address: &Address) -> bool {
+        let in_chat = self.chats.get(address).map_or(0, |chat| chat.events.len());
+        self.closed || (in_chat < limits::CHAT_QUEUE && self.waiting < limits::TOTAL_QUEUE)
+    }
 }
 
 /// How many threads serve so many workers: the workers themselves and the spare ones. All of them may be inside a script
@@ -93,7 +104,8 @@ pub struct Scheduler {
     workers: usize,
     threads: usize,
     state: Mutex<State>,
-    work: Condvar,
+    /// One for each thread: whoever is not needed is not woken.
+    calls: Vec<Condvar>,
     turn: Condvar,
     room: Notify,
     idle: Notify,
@@ -109,7 +121,7 @@ impl Scheduler {
             workers,
             threads,
             state: Mutex::new(state),
-            work: Condvar::new(),
+            calls: (0..threads).map(|_| Condvar::new()).collect(),
             turn: Condvar::new(),
             room: Notify::new(),
             idle: Notify::new(),
@@ -121,6 +133,11 @@ impl Scheduler {
         self.threads
     }
 
+    /// Whether the chat has room for one more event now.
+    pub fn has_room(&self, address: &Address) -> bool {
+        self.state.lock().has_room(address)
+    }
+
     /// Waits until the chat has room for one more event. Room is not reserved: the bound may be passed by as many
     /// events as there are reporters at this moment.
     pub async fn room(&self, address: &Address) {
@@ -129,8 +146,7 @@ impl Scheduler {
             tokio::pin!(notified);
             {
                 let mut state = self.state.lock();
-                let in_chat = state.chats.get(address).map_or(0, |chat| chat.events.len());
-                if state.closed || (in_chat < limits::CHAT_QUEUE && state.waiting < limits::TOTAL_QUEUE) {
+                if state.has_room(address) {
                     return;
                 }
                 state.room_waiters += 1;
@@ -156,7 +172,29 @@ impl Scheduler {
         let address = Arc::new(address);
         state.chats.insert(address.clone(), Chat { events: [event].into(), ..Chat::default() });
         state.ready.push_back(address);
-        self.work.notify_one();
+        self.call_one(state);
+    }
+
+    /// Calls a thread, if one waits that could take something.
+    fn call_one(&self, state: &mut State) {
+        let place = state.working + state.called < self.workers;
+        let work = !state.ready.is_empty() || !state.slow.is_empty();
+        if place
+            && work
+            && let Some(thread) = state.idle.pop()
+        {
+            state.called += 1;
+            self.calls.get(thread).map(Condvar::notify_one);
+        }
+    }
+
+    /// Calls all threads that wait.
+    fn call_all(&self, state: &mut State) {
+        state.called += state.idle.len();
+        state.idle.clear();
+        for call in &self.calls {
+            call.notify_one();
+        }
     }
 
     /// The next event for this thread (0 to [`Scheduler::threads`]); waits for one. `None` when closed and empty.
@@ -167,10 +205,15 @@ impl Scheduler {
                 return Some(work);
             }
             if state.closed && state.chats.is_empty() {
-                self.work.notify_all();
+                self.call_all(&mut state);
                 return None;
             }
-            self.work.wait(&mut state);
+            let call = self.calls.get(thread)?;
+            state.idle.push(thread);
+            while state.idle.contains(&thread) {
+                call.wait(&mut state);
+            }
+            state.called -= 1;
         }
     }
 
@@ -200,9 +243,7 @@ impl Scheduler {
             state.room_waiters = 0;
             self.room.notify_waiters();
         }
-        if !state.ready.is_empty() || !state.slow.is_empty() {
-            self.work.notify_one();
-        }
+        self.call_one(state);
         Some(Work { event, address, thread })
     }
 
@@ -246,10 +287,10 @@ impl Scheduler {
         } else {
             state.ready.push_back(work.address);
         }
-        self.work.notify_one();
         if state.closed {
-            self.work.notify_all();
+            self.call_all(state);
         }
+        // Nobody else needs to be called: this thread looks for work now.
     }
 
     /// Called by a thread whose script has run for long: waits until it is its turn, and again when its turn is over and
@@ -275,7 +316,7 @@ impl Scheduler {
                 state.long += usize::from(!was_long);
                 if !was_stuck {
                     state.working -= 1;
-                    self.work.notify_one();
+                    self.call_one(&mut state);
                 }
             }
         }
@@ -312,7 +353,7 @@ impl Scheduler {
         }
         state.working -= stuck;
         for _ in 0..stuck {
-            self.work.notify_one();
+            self.call_one(&mut state);
         }
     }
 
@@ -354,15 +395,16 @@ impl Scheduler {
         if state.chats.is_empty() {
             self.idle.notify_waiters();
         }
-        self.work.notify_all();
+        self.call_all(&mut state);
         self.turn.notify_all();
         self.room.notify_waiters();
     }
 
     /// Lets threads end once the queues are empty.
     pub fn close(&self) {
-        self.state.lock().closed = true;
-        self.work.notify_all();
+        let mut state = self.state.lock();
+        state.closed = true;
+        self.call_all(&mut state);
         self.room.notify_waiters();
     }
 }
@@ -559,6 +601,47 @@ mod tests {
             slow
         });
         assert!(slow);
+    }
+
+    #[test]
+    fn only_as_many_threads_are_called_as_can_work() {
+        let scheduler = Scheduler::new(2);
+        std::thread::scope(|scope| {
+            for thread in 0..scheduler.threads() {
+                let scheduler = &scheduler;
+                scope.spawn(move || {
+                    while let Some(work) = scheduler.next(thread) {
+                        scheduler.done(work, Pace::Normal);
+                    }
+                });
+            }
+            let settled = || {
+                let state = scheduler.state.lock();
+                state.idle.len() == scheduler.threads() && state.chats.is_empty()
+            };
+            while !settled() {
+                std::thread::yield_now();
+            }
+            let first = *scheduler.state.lock().idle.last().unwrap();
+            let mut state = scheduler.state.lock();
+            for chat in ["a", "b", "c"] {
+                let address = Arc::new(event(chat, 1).address());
+                state
+                    .chats
+                    .insert(address.clone(), Chat { events: [event(chat, 1)].into(), ..Chat::default() });
+                state.ready.push_back(address);
+                state.waiting += 1;
+                scheduler.call_one(&mut state);
+            }
+            assert_eq!((state.called, state.idle.len()), (2, scheduler.threads() - 2));
+            assert!(!state.idle.contains(&first), "the last one to wait is called first");
+            drop(state);
+            while !settled() {
+                std::thread::yield_now();
+            }
+            scheduler.close();
+        });
+        assert_eq!(scheduler.state.lock().called, 0);
     }
 
     #[tokio::test]

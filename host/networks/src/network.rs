@@ -51,6 +51,12 @@ pub trait Network: Send + Sync + 'static {
         Box::pin(async {})
     }
 
+    /// Takes the turn of [`Network::turn`] if that is now.
+    fn take_turn(&self, act: &Act) -> bool {
+        let _ = act;
+        true
+    }
+
     /// The picture of somebody, as the network has it: the bytes of a PNG, JPEG, GIF or WebP file.
     fn avatar<'a>(&'a self, of: &'a AvatarOf) -> Boxed<'a, Result<Vec<u8>, NetworkError>> {
         let _ = of;
@@ -249,6 +255,12 @@ pub trait Sink: Send + Sync + 'static {
     fn file<'a>(&'a self, media: &'a Media) -> Boxed<'a, Result<Vec<u8>, String>> {
         let _ = media;
         Box::pin(async { Err("there is no media folder".to_owned()) })
+    }
+
+    /// [`Sink::report`] for what can be taken at once, and whose being journalled nobody waits for. What would have to wait is
+    /// given back.
+    fn offer(&self, happening: Happening) -> Result<(), Box<Happening>> {
+        Err(Box::new(happening))
     }
 
     /// What [`Sink::keep_session`] kept last, if it is still wanted: nothing if the account is to log in anew.

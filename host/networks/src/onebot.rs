@@ -242,6 +242,17 @@ impl OneBot {
     }
 }
 
+/// What an act takes of the account's pace. One for several members is several calls; whoever comes next waits for them.
+fn tokens(act: &Act) -> u32 {
+    let calls = match &act.body {
+        ActionBody::Shutup { members, .. }
+        | ActionBody::Unshutup { members }
+        | ActionBody::Kick { members, .. } => members.len().max(1),
+        _ => 1,
+    };
+    u32::try_from(calls).unwrap_or(u32::MAX)
+}
+
 /// One run; over when dropped, however it ends.
 struct Run(Arc<OneBot>);
 
@@ -283,14 +294,11 @@ impl Network for OneBot {
     }
 
     fn turn<'a>(&'a self, act: &'a Act) -> Boxed<'a, ()> {
-        // One act for several members is several calls; whoever comes next waits for them.
-        let calls = match &act.body {
-            ActionBody::Shutup { members, .. }
-            | ActionBody::Unshutup { members }
-            | ActionBody::Kick { members, .. } => members.len().max(1),
-            _ => 1,
-        };
-        Box::pin(self.bucket.take(u32::try_from(calls).unwrap_or(u32::MAX)))
+        Box::pin(self.bucket.take(tokens(act)))
+    }
+
+    fn take_turn(&self, act: &Act) -> bool {
+        self.bucket.try_take(tokens(act))
     }
 
     fn redelivery(&self) -> Redelivery {

@@ -355,6 +355,13 @@ impl AccountSink {
         self.account.state() == AccountState::Stop
             || (happening.consequence.is_none() && self.intake.is_closing())
     }
+
+    fn address_of(&self, happening: &Happening) -> Address {
+        match &happening.chat {
+            Some(chat) => Address::chat(self.account.name.clone(), chat.kind, chat.id.clone()),
+            None => Address::account(self.account.name.clone()),
+        }
+    }
 }
 
 impl Sink for AccountSink {
@@ -384,6 +391,18 @@ impl Sink for AccountSink {
         self.account.roster()
     }
 
+    fn offer(&self, happening: Happening) -> Result<(), Box<Happening>> {
+        let waits = self.is_closed_to(&happening)
+            || matches!(happening.body, EventBody::QrCode { .. })
+            || !self.intake.has_room()
+            || !self.scheduler.has_room(&self.address_of(&happening));
+        if waits {
+            return Err(Box::new(happening));
+        }
+        self.intake.queue(&self.account, vec![happening], Vec::new(), None);
+        Ok(())
+    }
+
     fn report(&self, mut happening: Happening) -> Boxed<'_, Result<Seq, Closed>> {
         Box::pin(async move {
             if self.is_closed_to(&happening) {
@@ -395,11 +414,7 @@ impl Sink for AccountSink {
             // What our own acts bring about must not wait for room: the room may be waiting for the act. No act waits for
             // what is told of an own message.
             if happening.consequence.is_none() || matches!(happening.body, EventBody::MessageSent(_)) {
-                let address = match &happening.chat {
-                    Some(chat) => Address::chat(self.account.name.clone(), chat.kind, chat.id.clone()),
-                    None => Address::account(self.account.name.clone()),
-                };
-                self.scheduler.room(&address).await;
+                self.scheduler.room(&self.address_of(&happening)).await;
                 if self.is_closed_to(&happening) {
                     return Err(Closed);
                 }

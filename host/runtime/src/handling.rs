@@ -2,7 +2,7 @@
 //! becomes one transaction.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -56,6 +56,8 @@ pub(crate) struct Handling {
     pub(crate) budgets: Budgets,
     pub(crate) acts: AtomicU64,
     pub(crate) tickets: AtomicU64,
+    /// Decisions that are due and wait to be committed together with those on the events behind them.
+    pub(crate) gathered: AtomicUsize,
 }
 
 /// One script's call, before the gate.
@@ -118,7 +120,22 @@ impl Handling {
                 }
             }
         };
-        self.decide(event, &account, called, order)
+        let more = worker.turns.scheduler.waiting() > 0;
+        self.decide(event, &account, called, order, more)
+    }
+
+    /// Whether a commit is to be made now. While more events wait, decisions gather: they are there soon, and one commit for
+    /// all costs little more than one for each.
+    fn is_time(&self, due: bool, more: bool) -> bool {
+        let gathered = match due {
+            true => self.gathered.fetch_add(1, Ordering::Relaxed) + 1,
+            false => self.gathered.load(Ordering::Relaxed),
+        };
+        let now = gathered >= limits::GATHERED || (gathered > 0 && !more);
+        if now {
+            self.gathered.store(0, Ordering::Relaxed);
+        }
+        now
     }
 
     /// Calls of which nothing comes, because the event is handled again.
@@ -218,6 +235,7 @@ impl Handling {
         account: &Arc<Account>,
         called: Vec<Called>,
         order: Order<'_>,
+        more: bool,
     ) -> Pace {
         let now = self.waiting.now();
         let address = event.address();
@@ -228,7 +246,6 @@ impl Handling {
         }
         let record = Arc::new(Handled { event: event.clone(), calls: decision.calls });
         decision.writes.push(handled(event, now, record.calls_json()));
-        decision.writes.extend(decision.acts.iter().cloned().map(Write::OutboxDecided));
         let keys: Vec<_> = decision
             .writes
             .iter()
@@ -237,14 +254,20 @@ impl Handling {
                 _ => None,
             })
             .collect();
-        for act in &decision.acts {
+        for (place, act) in decision.acts.iter().enumerate() {
             self.outbox.expect(act);
+            // Those behind the first one wait for it.
+            let starts = place == 0 && self.outbox.start(act);
+            let write = if starts { Write::OutboxStarted } else { Write::OutboxDecided };
+            decision.writes.push(write(act.clone()));
         }
         let (uncommitted, outbox, records) =
             (self.uncommitted.clone(), self.outbox.clone(), self.records.clone());
         let (acts, told, seq, grown) = (decision.acts, decision.told, event.seq, decision.grown);
+        let listened = self.records.has_listeners() || self.outbox.is_listened_to();
+        let due = !acts.is_empty() || !told.is_empty() || listened;
         let store = self.store.clone();
-        self.store.write(Batch::from(decision.writes), move |result| {
+        let done = move |result| {
             uncommitted.settle(&keys, ticket);
             match result {
                 Ok(()) => {
@@ -258,7 +281,11 @@ impl Handling {
                     set_aside(&store, seq, now, &error);
                 }
             }
-        });
+        };
+        match self.is_time(due, more) {
+            true => self.store.write(Batch::from(decision.writes), done),
+            false => self.store.write_soon(Batch::from(decision.writes), done),
+        }
         drop(decision.timers);
         drop(order);
         decision.pace.unwrap_or(Pace::Normal)

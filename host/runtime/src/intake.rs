@@ -8,11 +8,12 @@ use mynah_model::clock::UnixMs;
 use mynah_model::event::{Event, EventBody};
 use mynah_model::names::Seq;
 use mynah_networks::network::{Closed, Happening};
-use mynah_store::{Batch, Store, Write};
+use mynah_store::{Batch, Store, StoreError, Write};
 use parking_lot::Mutex;
 use tokio::sync::{broadcast, oneshot};
 
 use crate::account::Account;
+use crate::limits;
 use crate::operators;
 use crate::rules::Rules;
 use crate::scheduler::Scheduler;
@@ -39,7 +40,7 @@ impl Intake {
         waiting: Waiting,
         last: Seq,
     ) -> Self {
-        let published = broadcast::Sender::new(crate::limits::BROADCAST);
+        let published = broadcast::Sender::new(limits::BROADCAST);
         Self {
             store,
             scheduler,
@@ -79,21 +80,26 @@ impl Intake {
         happenings: Vec<Happening>,
         also: Vec<Write>,
     ) -> Result<Seq, Closed> {
-        let (seq, committed) = self.queue(account, happenings, also);
+        let (resolve, committed) = oneshot::channel();
+        let seq = self.queue(account, happenings, also, Some(resolve));
         match committed.await {
             Ok(true) => Ok(seq),
             Ok(false) | Err(_) => Err(Closed),
         }
     }
 
+    /// The same without waiting: `told` learns whether it was committed. What nobody waits for is committed with whatever comes
+    /// next: with the decision on it, if a script wants it.
     pub(crate) fn queue(
         &self,
         account: &Account,
         happenings: Vec<Happening>,
         also: Vec<Write>,
-    ) -> (Seq, oneshot::Receiver<bool>) {
+        told: Option<oneshot::Sender<bool>>,
+    ) -> Seq {
         let received_at = self.now();
-        let (resolve, committed) = oneshot::channel();
+        let listened = self.is_listened_to();
+        let mut due = told.is_some();
         let published = self.published.clone();
         let mut writes = also;
         let mut events = Vec::with_capacity(happenings.len());
@@ -108,16 +114,18 @@ impl Intake {
             if let EventBody::AccountState { .. } = happening.body {
                 wanted.extend(account.take_recovered());
             }
+            let from_outside = happening.consequence.is_none();
             let event = Arc::new(number(account, *last, received_at, happening));
             if rules.wants(&event) || operators::order(account, &event).is_some() {
                 writes.push(Write::Event(event.clone()));
                 wanted.extend(account.keep_behind_recovered(event.clone()));
             } else {
                 writes.push(Write::UnwantedEvent(event.clone()));
+                due |= listened && from_outside;
             }
             events.push(event);
         }
-        self.store.write(Batch::from(writes), move |result| {
+        let done = move |result: Result<(), StoreError>| {
             if let Err(error) = &result {
                 tracing::error!(%error, "events could not be journalled");
             } else {
@@ -126,12 +134,27 @@ impl Intake {
                     let _ = published.send(event);
                 });
             }
-            let _ = resolve.send(result.is_ok());
-        });
+            // Whoever asked may have gone; the events stand.
+            let _ = told.map(|told| told.send(result.is_ok()));
+        };
+        match due {
+            true => self.store.write(Batch::from(writes), done),
+            false => self.store.write_soon(Batch::from(writes), done),
+        }
         // Behind the journal: what a worker decides on an event must reach the store after the event itself.
         wanted.into_iter().for_each(|event| self.scheduler.push(event));
         drop(last);
-        (first, committed)
+        first
+    }
+
+    /// Whether anybody hears of events when they are journalled.
+    pub(crate) fn is_listened_to(&self) -> bool {
+        self.published.receiver_count() > 0
+    }
+
+    /// Whether one more event may be queued without waiting for those before it to be journalled.
+    pub(crate) fn has_room(&self) -> bool {
+        self.store.queued() < limits::UNJOURNALLED
     }
 }
 

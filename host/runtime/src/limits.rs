@@ -14,6 +14,14 @@ pub const CHAT_QUEUE: usize = 1_024;
 /// Events that may wait in all chats together: 64 MiB at 1 KiB an event.
 pub const TOTAL_QUEUE: usize = 65_536;
 
+/// Decisions that are committed together while more events wait: a commit costs as much as a dozen of them, and the first
+/// one waits less than a millisecond for the last.
+pub const GATHERED: usize = 32;
+
+/// Batches that may wait to be committed before whoever brings events waits for each to be journalled: a disk that is slow or
+/// full is felt at the door. A lively second's.
+pub const UNJOURNALLED: usize = 4_096;
+
 /// Acts of one account that may wait for delivery. A network that takes two a second works an hour on these, and
 /// they expire before that; more is a flood.
 pub const OUTBOX: usize = 10_000;

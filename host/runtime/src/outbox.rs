@@ -1,13 +1,15 @@
 //! From the decision to the network: acts are delivered in order within their chat, each at most once, and what became
 //! of them is kept and told.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use mynah_model::action::{Act, ActionBody, Outcome};
 use mynah_model::address::Address;
 use mynah_model::event::AccountState;
@@ -38,11 +40,20 @@ pub(crate) struct Outbox {
     waiting: Waiting,
     pauses: Arc<Pauses>,
     tasks: Handle,
-    /// A chat with a queue here has a task that empties it.
-    queues: Mutex<HashMap<Address, VecDeque<Act>>>,
+    queues: Mutex<Queues>,
+    /// Acts that have taken their turn and were noted down as on their way when they were decided.
+    started: Mutex<HashSet<ActNumber>>,
     callers: Mutex<HashMap<ActNumber, oneshot::Sender<ActOutcome>>>,
     /// Whether the host is about to stop: acts of accounts that are not running stay for its next start.
     closing: watch::Sender<bool>,
+}
+
+#[derive(Default)]
+struct Queues {
+    /// A chat with a queue here has a task that empties it.
+    chats: HashMap<Address, VecDeque<Act>>,
+    /// Chats that have a queue and no task yet.
+    fresh: Vec<Address>,
 }
 
 impl Outbox {
@@ -56,8 +67,8 @@ impl Outbox {
         tasks: Handle,
     ) -> Self {
         let closing = watch::Sender::new(false);
-        let (queues, callers) = (Mutex::default(), Mutex::default());
-        Self { store, accounts, intake, fetches, waiting, pauses, tasks, queues, callers, closing }
+        let (queues, started, callers) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { store, accounts, intake, fetches, waiting, pauses, tasks, queues, started, callers, closing }
     }
 
     /// The host is about to stop: an act whose account is not running, or stops now, is not given up but stays.
@@ -82,6 +93,24 @@ impl Outbox {
         }
     }
 
+    /// Whether an act can be handed to its network as soon as its decision is committed: then it is decided as on its way,
+    /// which saves a second commit. If it is handed over later after all, that is noted down.
+    pub(crate) fn start(&self, act: &Act) -> bool {
+        let Some(account) = self.accounts.get(act.account.as_str()) else { return false };
+        // What is fetched goes out beside the chat's queue, in turns of its own.
+        let starts = !matches!(act.body, ActionBody::Fetch { .. })
+            && account.driver().redelivery() == Redelivery::Unknown
+            && account.state() == AccountState::Running
+            && !self.queues.lock().chats.contains_key(&act.address())
+            && account.driver().take_turn(act);
+        starts && self.started.lock().insert(act.number)
+    }
+
+    /// Whether anybody hears of events when they are journalled.
+    pub(crate) fn is_listened_to(&self) -> bool {
+        self.intake.is_listened_to()
+    }
+
     /// Resolves with what becomes of an act. Ask before it is delivered.
     pub(crate) fn outcome_of(&self, act: ActNumber) -> oneshot::Receiver<ActOutcome> {
         let (resolve, outcome) = oneshot::channel();
@@ -96,6 +125,7 @@ impl Outbox {
             if let Some(account) = self.accounts.get(act.account.as_str()) {
                 account.count_acts(-1);
             }
+            self.started.lock().remove(&act.number);
             let text = "the decision could not be kept in the store";
             self.answer(act, &Ended::unkept(Outcome::Failed, text));
         }
@@ -103,31 +133,44 @@ impl Outbox {
 
     /// Delivers acts whose decision is committed, after those that the same chat has waiting; fetches beside them.
     pub(crate) fn deliver(self: &Arc<Self>, acts: Vec<Act>) {
+        let mut due = Vec::with_capacity(acts.len());
         for act in acts {
-            if let Some(refusal) = self.pauses.refusal_of(&act) {
-                self.call_off(&act, &refusal);
-                continue;
+            match self.pauses.refusal_of(&act) {
+                Some(refusal) => self.call_off(&act, &refusal),
+                None if matches!(act.body, ActionBody::Fetch { .. }) => {
+                    self.tasks.spawn(self.clone().fetch(act));
+                }
+                None => due.push(act),
             }
-            if matches!(act.body, ActionBody::Fetch { .. }) {
-                self.tasks.spawn(self.clone().fetch(act));
-                continue;
-            }
-            let address = act.address();
-            let mut queues = self.queues.lock();
-            if let Some(queue) = queues.get_mut(&address) {
-                queue.push_back(act);
-                continue;
-            }
-            queues.insert(address.clone(), [act].into());
-            drop(queues);
-            self.tasks.spawn(self.clone().empty(address));
         }
+        let mut queues = self.queues.lock();
+        let begun = !queues.fresh.is_empty();
+        for act in due {
+            let address = act.address();
+            if let Some(queue) = queues.chats.get_mut(&address) {
+                queue.push_back(act);
+            } else {
+                queues.chats.insert(address.clone(), [act].into());
+                queues.fresh.push(address);
+            }
+        }
+        // One task for all that come until it begins: to wake a thread costs more than what it does here.
+        if !begun && !queues.fresh.is_empty() {
+            self.tasks.spawn(self.clone().empty_fresh());
+        }
+    }
+
+    async fn empty_fresh(self: Arc<Self>) {
+        let fresh = std::mem::take(&mut self.queues.lock().fresh);
+        let mut chats: FuturesUnordered<_> =
+            fresh.into_iter().map(|address| self.clone().empty(address)).collect();
+        while chats.next().await.is_some() {}
     }
 
     /// Calls off what waits and is paused by now. What is with a network already may happen.
     pub(crate) fn call_off_paused(self: &Arc<Self>) {
         let mut paused = Vec::new();
-        for queue in self.queues.lock().values_mut() {
+        for queue in self.queues.lock().chats.values_mut() {
             for act in std::mem::take(queue) {
                 match self.pauses.refusal_of(&act) {
                     Some(refusal) => paused.push((act, refusal)),
@@ -141,8 +184,9 @@ impl Outbox {
     }
 
     fn call_off(self: &Arc<Self>, act: &Act, refusal: &Refusal) {
+        self.started.lock().remove(&act.number);
         let account = self.accounts.get(act.account.as_str());
-        let kept = self.keep(account.as_deref(), act, called_off(refusal));
+        let kept = self.keep(account.as_deref(), act, called_off(refusal), true);
         // Whoever waits for the outcome is told when it is kept.
         self.tasks.spawn(kept);
     }
@@ -155,7 +199,7 @@ impl Outbox {
             let finished = ended.finished_event(&act, &roster, now);
             let events = finished.into_iter().chain(ended.result_event(&act, &roster, now));
             // Nobody waits for it: should it not be journalled, the intake says so.
-            drop(self.intake.queue(&account, events.collect(), Vec::new()));
+            self.intake.queue(&account, events.collect(), Vec::new(), None);
         }
     }
 
@@ -177,7 +221,7 @@ impl Outbox {
                         Code::AccountUnknown,
                         "the host has its account no more",
                     );
-                    drop(self.keep(None, &act, ended));
+                    drop(self.keep(None, &act, ended, true));
                 }
                 (_, account) => {
                     let ended = Ended::refused(
@@ -185,7 +229,7 @@ impl Outbox {
                         if is_fetch { Code::FetchUnknown } else { Code::NetworkUnknown },
                         "the host was killed while it was under way",
                     );
-                    drop(self.keep(account.as_deref(), &act, ended));
+                    drop(self.keep(account.as_deref(), &act, ended, true));
                 }
             }
         }
@@ -196,7 +240,7 @@ impl Outbox {
         let Some(account) = self.accounts.get(act.account.as_str()) else { return };
         if let Some(ended) = self.fetched(&act).await {
             // Its events are queued by then, and nobody waits for their being kept.
-            drop(self.keep(Some(&account), &act, ended));
+            drop(self.keep(Some(&account), &act, ended, true));
         }
     }
 
@@ -224,10 +268,10 @@ impl Outbox {
         loop {
             let act = {
                 let mut queues = self.queues.lock();
-                match queues.get_mut(&address).and_then(VecDeque::pop_front) {
+                match queues.chats.get_mut(&address).and_then(VecDeque::pop_front) {
                     Some(act) => act,
                     None => {
-                        queues.remove(&address);
+                        queues.chats.remove(&address);
                         return;
                     }
                 }
@@ -235,8 +279,8 @@ impl Outbox {
             let Some(account) = self.accounts.get(act.account.as_str()) else { continue };
             let Some(ended) = self.perform(&account, &act).await else { return };
             let called = self.callers.lock().contains_key(&act.number);
-            let kept = self.keep(Some(&account), &act, ended);
             // Only somebody who waits for the outcome needs to wait for its being kept.
+            let kept = self.keep(Some(&account), &act, ended, called);
             if called {
                 kept.await;
             }
@@ -247,10 +291,15 @@ impl Outbox {
     async fn perform(&self, account: &Account, act: &Act) -> Option<Ended> {
         let mut state = account.watch_state();
         let mut changed = self.pauses.watch();
+        let mut started = self.started.lock().remove(&act.number);
         loop {
             changed.mark_unchanged();
             if let Some(refusal) = self.pauses.refusal_of(act) {
                 return Some(called_off(&refusal));
+            }
+            if started && account.state() != AccountState::Running {
+                self.put_back(act).await;
+                started = false;
             }
             tokio::select! {
                 biased;
@@ -259,23 +308,35 @@ impl Outbox {
                     return Some(ended);
                 },
             }
-            tokio::select! {
-                biased;
-                _ = changed.changed() => continue,
-                () = account.driver().turn(act) => {}
-                _ = state.wait_for(|state| *state != AccountState::Running) => continue,
-                () = self.waiting.until(act.expires_at) => return Some(expired("it waited for its turn for too long")),
+            if !started {
+                tokio::select! {
+                    biased;
+                    _ = changed.changed() => continue,
+                    () = account.driver().turn(act) => {}
+                    _ = state.wait_for(|state| *state != AccountState::Running) => continue,
+                    () = self.waiting.until(act.expires_at) => return Some(expired("it waited for its turn for too long")),
+                }
             }
-            match self.hand_over(account, act).await {
+            match self.hand_over(account, act, std::mem::take(&mut started)).await {
                 Ok(ended) => return Some(ended),
                 // The connection was lost just now and nothing happened. The account's state will say so, too.
                 Err(why) => {
                     tracing::debug!(account = %account.name(), act = %act.number, why, "an act waits for the connection");
+                    if account.driver().redelivery() == Redelivery::Unknown {
+                        self.put_back(act).await;
+                    }
                     let left = state.wait_for(|state| *state != AccountState::Running);
                     // Either way it is looked at again.
                     let _ = tokio::time::timeout(limits::OFFLINE_PAUSE, left).await;
                 }
             }
+        }
+    }
+
+    /// Notes down that an act which was to be handed over waits: should the host be killed, it is known not to have happened.
+    async fn put_back(&self, act: &Act) {
+        if let Err(error) = self.store.write_durable(Write::OutboxWaits(act.number).into()).await {
+            tracing::error!(act = %act.number, %error, "an act waits and that could not be noted down");
         }
     }
 
@@ -303,12 +364,13 @@ impl Outbox {
         }
     }
 
-    /// Hands an act to its network; an error says why nothing was done and that it can be tried again.
-    async fn hand_over(&self, account: &Account, act: &Act) -> Result<Ended, String> {
+    /// Hands an act to its network; an error says why nothing was done and that it can be tried again. `noted`: it stands in
+    /// the store already that this happens.
+    async fn hand_over(&self, account: &Account, act: &Act, noted: bool) -> Result<Ended, String> {
         if self.waiting.now() > act.expires_at {
             return Ok(expired("it waited in the outbox for too long"));
         }
-        if account.driver().redelivery() == Redelivery::Unknown {
+        if !noted && account.driver().redelivery() == Redelivery::Unknown {
             let sending = Batch::from(vec![Write::OutboxSending(act.number)]);
             if let Err(error) = self.store.write_durable(sending).await {
                 tracing::error!(act = %act.number, %error, "an act is not sent because that could not be noted down");
@@ -339,12 +401,13 @@ impl Outbox {
     }
 
     /// Keeps what became of an act and tells the scripts that want to know, at once; the future waits until that is
-    /// committed and then answers whoever waits for the outcome.
+    /// committed and then answers whoever waits for the outcome. Unless it is due, it is committed with what comes next.
     fn keep(
         self: &Arc<Self>,
         account: Option<&Account>,
         act: &Act,
         ended: Ended,
+        due: bool,
     ) -> impl Future<Output = ()> + use<> {
         tracing::debug!(account = %act.account, act = %act.number, action = act.body.name(), code = ended.code, "act ended");
         let row = Write::OutboxEnded {
@@ -355,7 +418,9 @@ impl Outbox {
             message_id: ended.message_id.clone(),
             at: self.waiting.now(),
         };
-        let committed = account.map(|account| {
+        let (tell, committed) = oneshot::channel();
+        let tell = Some(tell).filter(|_| due);
+        if let Some(account) = account {
             let (roster, now) = (account.roster(), self.waiting.now());
             let mut events: Vec<_> = ended.sent_event(act, &roster, now).into_iter().collect();
             events.extend(ended.finished_event(act, &roster, now));
@@ -363,26 +428,23 @@ impl Outbox {
             match act.origin.as_ref().and_then(|origin| self.accounts.get(origin.account.as_str())) {
                 // The script acted through another account than the one it was called for.
                 Some(origin) if origin.name() != account.name() => {
-                    self.intake.queue(&origin, told.into_iter().collect(), Vec::new());
+                    self.intake.queue(&origin, told.into_iter().collect(), Vec::new(), None);
                 }
                 _ => events.extend(told),
             }
-            self.intake.queue(account, events, vec![row.clone()]).1
-        });
-        if committed.is_none() {
-            self.store.write(Batch::from(vec![row]), |_| {});
-        }
-        // Only now: whoever sees that no act waits may rely on what it caused being queued.
-        self.fetches.end(act);
-        if let Some(account) = account {
+            self.intake.queue(account, events, vec![row], tell);
+            // Only now: whoever sees that no act waits may rely on what it caused being queued.
+            self.fetches.end(act);
             account.count_acts(-1);
+        } else {
+            self.fetches.end(act);
+            self.store.write(Batch::from(vec![row]), |result| {
+                let _ = tell.map(|tell| tell.send(result.is_ok()));
+            });
         }
         let (outbox, act) = (self.clone(), act.clone());
         async move {
-            let kept = match committed {
-                Some(committed) => committed.await.unwrap_or(false),
-                None => true,
-            };
+            let kept = committed.await.unwrap_or(false);
             let unkept = || Ended::unkept(Outcome::Unknown, "what became of it could not be kept");
             outbox.answer(&act, &if kept { ended } else { unkept() });
         }
@@ -457,8 +519,8 @@ mod tests {
     }
 
     impl Stage {
-        async fn decide(&self, number: u64) -> oneshot::Receiver<ActOutcome> {
-            let act = Act {
+        fn act(&self, number: u64) -> Act {
+            Act {
                 number: ActNumber(number),
                 account: self.account.name().clone(),
                 target: Some(Target { account: None, kind: ChatKind::Group, id: "1".into(), via: None }),
@@ -473,7 +535,11 @@ mod tests {
                 tell_result: false,
                 decided_at: 0,
                 expires_at: i64::MAX,
-            };
+            }
+        }
+
+        async fn decide(&self, number: u64) -> oneshot::Receiver<ActOutcome> {
+            let act = self.act(number);
             self.outbox.expect(&act);
             let outcome = self.outbox.outcome_of(act.number);
             self.store.write_durable(Write::OutboxDecided(act.clone()).into()).await.unwrap();
@@ -560,6 +626,47 @@ mod tests {
             assert_eq!(outcome.outcome, Outcome::Unknown, "{outcome:?}");
         }
         assert_eq!(stage.account.acts_waiting(), 0);
+    }
+
+    /// Is never connected.
+    struct Away;
+
+    impl Network for Away {
+        fn kind(&self) -> &'static str {
+            "away"
+        }
+
+        fn run(self: Arc<Self>, _: Arc<dyn Sink>, _: StopSignal) -> Boxed<'static, Result<(), NetworkError>> {
+            Box::pin(async { Ok(()) })
+        }
+
+        fn perform<'a>(&'a self, _: &'a Act) -> Boxed<'a, Result<Receipt, NetworkError>> {
+            Box::pin(async { Err(NetworkError::Offline("nobody is there".to_owned())) })
+        }
+
+        fn redelivery(&self) -> Redelivery {
+            Redelivery::Unknown
+        }
+    }
+
+    #[tokio::test]
+    async fn an_act_that_was_started_and_found_no_connection_is_known_not_to_have_happened() {
+        let stage = stage_on(Arc::new(Away));
+        stage.enter(AccountState::Running).await.unwrap();
+        let mut act = stage.act(1);
+        assert!(stage.outbox.start(&act));
+        stage.outbox.expect(&act);
+        stage.store.write_durable(Write::OutboxStarted(act.clone()).into()).await.unwrap();
+        assert_eq!(stage.state(1), OutboxState::Sending);
+        stage.outbox.deliver(vec![act.clone()]);
+        while stage.state(1) != OutboxState::Decided {
+            tokio::task::yield_now().await;
+        }
+        act.number = ActNumber(2);
+        assert!(!stage.outbox.start(&act), "another one of this chat waits before it");
+        stage.enter(AccountState::Updating).await.unwrap();
+        act.target = Some(Target { account: None, kind: ChatKind::Group, id: "2".into(), via: None });
+        assert!(!stage.outbox.start(&act), "there is no connection");
     }
 
     #[tokio::test]

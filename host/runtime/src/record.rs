@@ -112,6 +112,10 @@ impl Records {
         let _ = self.sender.send(handled);
     }
 
+    pub(crate) fn has_listeners(&self) -> bool {
+        self.sender.receiver_count() > 0
+    }
+
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<Arc<Handled>> {
         self.sender.subscribe()
     }

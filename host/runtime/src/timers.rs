@@ -266,7 +266,8 @@ impl Timers {
             }),
             attrs: Attrs::new(),
         };
-        let committed = intake.queue(&account, vec![happening], vec![write]).1;
+        let (tell, committed) = oneshot::channel();
+        intake.queue(&account, vec![happening], vec![write], Some(tell));
         Some((timer.tag, committed))
     }
 }

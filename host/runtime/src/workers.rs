@@ -1,5 +1,5 @@
 //! The threads that handle events: plain OS threads, because scripts are called synchronously, and a ticker that looks
-//! for stuck ones.
+//! for stuck ones and has written what nobody waits for.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -45,7 +45,7 @@ impl Workers {
             threads.push(builder.spawn(move || work(&handling, &worker))?);
         }
         let stop = Arc::new(AtomicBool::new(false));
-        let ticker = start_ticker(scheduler.clone(), stop.clone())?;
+        let ticker = start_ticker(scheduler.clone(), store.clone(), stop.clone())?;
         Ok(Self { threads, ticker, stop })
     }
 
@@ -77,11 +77,16 @@ fn work(handling: &Handling, worker: &Worker) {
     }
 }
 
-fn start_ticker(scheduler: Arc<Scheduler>, stop: Arc<AtomicBool>) -> io::Result<JoinHandle<()>> {
+fn start_ticker(
+    scheduler: Arc<Scheduler>,
+    store: Store,
+    stop: Arc<AtomicBool>,
+) -> io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name("stuck-ticker".to_owned()).spawn(move || {
         while !stop.load(Ordering::Relaxed) {
             std::thread::sleep(limits::STUCK_TICK);
             scheduler.tick();
+            store.flush();
         }
     })
 }

@@ -15,7 +15,7 @@ use crate::error::StoreError;
 use crate::idempotency::IdempotencyKey;
 use crate::journal::Wanted;
 use crate::kv::KvRow;
-use crate::outbox::Ending;
+use crate::outbox::{Ending, OutboxState};
 use crate::tables::Tables;
 use crate::timers::Timer;
 
@@ -49,6 +49,11 @@ pub enum Write {
     },
     /// An act is decided: it must be handed to its network. Its number must be new.
     OutboxDecided(Act),
+    /// An act is decided and handed to its network as soon as that is committed: [`OutboxDecided`](Self::OutboxDecided) and
+    /// [`OutboxSending`](Self::OutboxSending) in one.
+    OutboxStarted(Act),
+    /// An act was not handed to the network after all and waits: nothing happened.
+    OutboxWaits(ActNumber),
     /// An act is about to be handed to the network. It must not have ended.
     OutboxSending(ActNumber),
     /// An act is over. One that ended `unknown` may end again when its answer comes after all.
@@ -251,7 +256,7 @@ impl Encoded {
                 label: kind_name(event.body.kind())?,
                 json: serde_json::to_string(event).map_err(StoreError::unwritable("an event"))?,
             },
-            Write::OutboxDecided(act) => Columns {
+            Write::OutboxDecided(act) | Write::OutboxStarted(act) => Columns {
                 address: act.address().to_string(),
                 label: act.by.to_string(),
                 json: serde_json::to_string(act).map_err(StoreError::unwritable("an act"))?,
@@ -296,8 +301,10 @@ impl Encoded {
             Write::UnwantedEvent(event) => tables.journal(event, columns, Wanted::No),
             Write::Handled { seq, at, calls } => tables.handled(*seq, *at, calls),
             Write::KvPut { script, scope, key, value } => tables.put(script, scope, key, value.as_ref()),
-            Write::OutboxDecided(act) => tables.decide(act, columns),
-            Write::OutboxSending(number) => tables.sending(*number),
+            Write::OutboxDecided(act) => tables.decide(act, OutboxState::Decided, columns),
+            Write::OutboxStarted(act) => tables.decide(act, OutboxState::Sending, columns),
+            Write::OutboxWaits(number) => tables.advance(*number, OutboxState::Decided),
+            Write::OutboxSending(number) => tables.advance(*number, OutboxState::Sending),
             Write::OutboxEnded { number, outcome, code, text, message_id, at } => {
                 let ending = Ending { outcome: *outcome, code, text, message_id: message_id.as_deref() };
                 tables.ended(*number, ending, *at)

@@ -197,12 +197,18 @@ pub(crate) struct Ending<'a> {
 }
 
 impl Tables {
-    pub(crate) fn decide(&mut self, act: &Act, columns: &Columns) -> Result<(), StoreError> {
+    pub(crate) fn decide(
+        &mut self,
+        act: &Act,
+        state: OutboxState,
+        columns: &Columns,
+    ) -> Result<(), StoreError> {
         let added = self.run(
             "INSERT INTO outbox (number, state, address, account, action, actor, cause, decided_at, act)
-             VALUES (?1, 'decided', ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             (
                 stored_act(act.number)?,
+                state.as_str(),
                 &columns.address,
                 act.account.as_str(),
                 act.body.name(),
@@ -219,12 +225,13 @@ impl Tables {
         Ok(())
     }
 
-    pub(crate) fn sending(&mut self, number: ActNumber) -> Result<(), StoreError> {
+    /// An act that has not ended is now in this state.
+    pub(crate) fn advance(&mut self, number: ActNumber, state: OutboxState) -> Result<(), StoreError> {
         let changed = self.run(
-            "UPDATE outbox SET state = 'sending' WHERE number = ?1 AND ended_at IS NULL",
-            [stored_act(number)?],
+            "UPDATE outbox SET state = ?2 WHERE number = ?1 AND ended_at IS NULL",
+            (stored_act(number)?, state.as_str()),
         )?;
-        found(changed, number, OutboxState::Sending)
+        found(changed, number, state)
     }
 
     pub(crate) fn ended(

@@ -23,6 +23,10 @@ impl Job {
     fn bytes(&self) -> usize {
         self.batch.as_ref().map_or(0, |batch| batch.bytes)
     }
+
+    fn changes_something(&self) -> bool {
+        self.batch.as_ref().map_or(true, |batch| batch.bytes > 0)
+    }
 }
 
 /// The queue between everybody and the writer.
@@ -38,34 +42,55 @@ pub(crate) struct Queue {
 #[derive(Default)]
 struct State {
     jobs: VecDeque<Job>,
+    /// Jobs that were ever queued and change something.
+    changes: u64,
+    /// Whether somebody waits for one of the jobs. Until then they are left to gather.
+    due: bool,
+    /// Whether the writer waits to be told so.
+    idle: bool,
     closed: bool,
     /// Why nothing can be written now.
     stalled: Option<StoreError>,
 }
 
 impl Queue {
-    /// Adds a job; on a closed queue it is handed back.
-    pub(crate) fn push(&self, job: Job) -> Result<(), Job> {
+    /// Adds a job; on a closed queue it is handed back. Unless it is due now, it waits for one that is.
+    pub(crate) fn push(&self, job: Job, due: bool) -> Result<(), Job> {
         let mut state = self.state.lock();
         if state.closed {
             return Err(job);
         }
         self.open.fetch_add(1, Ordering::Relaxed);
+        state.changes += u64::from(job.changes_something());
         state.jobs.push_back(job);
-        // The writer takes all that is there: only an empty queue can keep it waiting.
-        if state.jobs.len() == 1 {
+        state.due |= due;
+        self.tell(&mut state);
+        Ok(())
+    }
+
+    /// All that is in the queue is due now.
+    pub(crate) fn flush(&self) {
+        let mut state = self.state.lock();
+        state.due = !state.jobs.is_empty();
+        self.tell(&mut state);
+    }
+
+    fn tell(&self, state: &mut State) {
+        if state.due && std::mem::take(&mut state.idle) {
             self.filled.notify_one();
         }
-        Ok(())
     }
 
     /// Waits for jobs and takes as many as one transaction holds. `None` once the queue is closed and empty.
     pub(crate) fn take(&self) -> Option<Vec<Job>> {
         let mut state = self.state.lock();
-        while state.jobs.is_empty() {
-            if state.closed {
-                return None;
+        while !state.due {
+            match (state.closed, state.jobs.is_empty()) {
+                (true, true) => return None,
+                (true, false) => break,
+                (false, _) => {}
             }
+            state.idle = true;
             self.filled.wait(&mut state);
         }
         let mut group = Vec::with_capacity(state.jobs.len().min(GROUP_BATCHES));
@@ -75,6 +100,8 @@ impl Queue {
             bytes += job.bytes();
             group.push(job);
         }
+        // Whatever is left was there together with what was due.
+        state.due = !state.jobs.is_empty();
         Some(group)
     }
 
@@ -111,6 +138,11 @@ impl Queue {
     /// Batches that are not completed yet.
     pub(crate) fn open(&self) -> usize {
         self.open.load(Ordering::Relaxed)
+    }
+
+    /// Batches that were ever queued and change something.
+    pub(crate) fn changes(&self) -> u64 {
+        self.state.lock().changes
     }
 
     /// Takes no more jobs. Those that are in it will still be taken.

@@ -12,7 +12,7 @@ use crate::batch::{Batch, EncodedBatch};
 use crate::claim::Claim;
 use crate::error::StoreError;
 use crate::limits::IDLE_READERS;
-use crate::queue::{Job, Queue};
+use crate::queue::{Done, Job, Queue};
 use crate::reader::Reader;
 use crate::recovery::Recovery;
 use crate::tables::Tables;
@@ -103,10 +103,26 @@ impl Store {
     /// `done` runs on the writer's thread after the commit, once, whatever happens; nothing is written while
     /// it runs. On a closed store it runs at once, on this thread.
     pub fn write(&self, batch: Batch, done: impl FnOnce(Result<(), StoreError>) + Send + 'static) {
-        let job = Job { batch: EncodedBatch::new(batch), done: Box::new(done) };
-        if let Err(job) = self.inner.queue.push(job) {
+        self.queue(batch, true, Box::new(done));
+    }
+
+    /// The same for a batch that nobody waits for: it is committed together with the next one that somebody waits for,
+    /// or at the next [`Store::flush`]. A commit costs more than what it commits.
+    pub fn write_soon(&self, batch: Batch, done: impl FnOnce(Result<(), StoreError>) + Send + 'static) {
+        self.queue(batch, false, Box::new(done));
+    }
+
+    fn queue(&self, batch: Batch, due: bool, done: Done) {
+        let job = Job { batch: EncodedBatch::new(batch), done };
+        if let Err(job) = self.inner.queue.push(job, due) {
             (job.done)(Err(StoreError::Closed));
         }
+    }
+
+    /// Has all that is queued committed now. Whoever uses [`Store::write_soon`] calls it every few milliseconds; that costs
+    /// nothing while nothing is queued.
+    pub fn flush(&self) {
+        self.inner.queue.flush();
     }
 
     /// Queues a batch and waits for its commit. The batch is written even if nobody waits any more.
@@ -147,6 +163,12 @@ impl Store {
     /// Batches that are not completed yet.
     pub fn queued(&self) -> usize {
         self.inner.queue.open()
+    }
+
+    /// How many batches were ever queued that change something: if it is the same after a barrier ([`Batch::new`]) as before, all
+    /// of them are completed.
+    pub fn changes(&self) -> u64 {
+        self.inner.queue.changes()
     }
 
     /// Writes all that is queued, folds the write-ahead log into the database and lets go of it; blocks

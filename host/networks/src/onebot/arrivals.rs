@@ -116,7 +116,9 @@ impl Session {
                     EventBody::MessageSent(_) => onebot.own_messages.claim(happening),
                     _ => onebot.own_acts.claim(happening, &user.to_string()),
                 };
-                if let Some(happening) = news {
+                if let Some(happening) = news
+                    && let Err(happening) = onebot.offer(&self.sink, happening)
+                {
                     let room = onebot.lanes.room().await;
                     onebot.queue(&self.sink, happening, room);
                 }

@@ -48,7 +48,25 @@ impl Lanes {
     }
 }
 
+fn lane_of(happening: &Happening) -> Option<ChatRef> {
+    happening.chat.as_ref().map(|chat| ChatRef { kind: chat.kind, id: chat.id.clone() })
+}
+
 impl OneBot {
+    /// Reports a message at once, if nothing of its chat waits and the host has room; most of what comes is that, and a
+    /// lane costs more than the report.
+    pub(super) fn offer(
+        &self,
+        sink: &Arc<dyn Sink>,
+        happening: Box<Happening>,
+    ) -> Result<(), Box<Happening>> {
+        let is_message = matches!(happening.body, EventBody::MessageReceived(_));
+        if !is_message || self.lanes.queues.lock().contains_key(&lane_of(&happening)) {
+            return Err(happening);
+        }
+        sink.offer(*happening)
+    }
+
     /// Reports something behind all that its chat has waiting.
     pub(super) fn queue(
         self: &Arc<Self>,
@@ -56,7 +74,7 @@ impl OneBot {
         happening: Box<Happening>,
         room: Option<OwnedSemaphorePermit>,
     ) {
-        let lane = happening.chat.as_ref().map(|chat| ChatRef { kind: chat.kind, id: chat.id.clone() });
+        let lane = lane_of(&happening);
         let queued = Queued { happening, sink: sink.clone(), _room: room };
         let mut queues = self.lanes.queues.lock();
         if let Some(queue) = queues.get_mut(&lane) {

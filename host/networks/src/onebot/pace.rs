@@ -52,20 +52,29 @@ impl Bucket {
     /// takes none.
     pub(super) async fn take(&self, tokens: u32) {
         let mut level = self.level.lock().await;
-        loop {
-            let now = Instant::now();
-            let grown = now.duration_since(level.at).as_secs_f64() * self.per_second;
-            level.tokens = (level.tokens + grown).min(self.most);
-            level.at = now;
-            if level.tokens >= 1.0 {
-                level.tokens -= f64::from(tokens);
-                return;
-            }
+        while !self.take_from(&mut level, tokens) {
             let missing = (1.0 - level.tokens) / self.per_second;
             // A millisecond more than reckoned: the timer has no finer grain.
             let wait = Duration::try_from_secs_f64(missing).unwrap_or(Duration::from_secs(3_600));
             tokio::time::sleep(wait + Duration::from_millis(1)).await;
         }
+    }
+
+    /// Takes so many tokens for one more act if that is due now and nobody waits for the same.
+    pub(super) fn try_take(&self, tokens: u32) -> bool {
+        self.level.try_lock().is_ok_and(|mut level| self.take_from(&mut level, tokens))
+    }
+
+    fn take_from(&self, level: &mut Level, tokens: u32) -> bool {
+        let now = Instant::now();
+        let grown = now.duration_since(level.at).as_secs_f64() * self.per_second;
+        level.tokens = (level.tokens + grown).min(self.most);
+        level.at = now;
+        let due = level.tokens >= 1.0;
+        if due {
+            level.tokens -= f64::from(tokens);
+        }
+        due
     }
 }
 
@@ -98,6 +107,19 @@ mod tests {
         assert_eq!(timed(&bucket, 10).await, 0);
         let waited = timed(&bucket, 1).await;
         assert!((4_400..4_600).contains(&waited), "{waited}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_due_can_be_taken_at_once_and_nobody_overtakes_who_waits() {
+        let bucket = Bucket::new(Pace::default());
+        assert!(bucket.try_take(1) && bucket.try_take(1) && !bucket.try_take(1));
+        let mut waiting = std::pin::pin!(bucket.take(1));
+        assert!(tokio::time::timeout(Duration::from_millis(400), &mut waiting).await.is_err());
+        tokio::time::advance(Duration::from_millis(200)).await;
+        assert!(!bucket.try_take(1), "it is the other one's");
+        waiting.await;
+        tokio::time::advance(Duration::from_millis(500)).await;
+        assert!(bucket.try_take(1));
     }
 
     #[tokio::test(start_paused = true)]

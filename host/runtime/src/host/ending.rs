@@ -14,11 +14,14 @@ impl Host {
     pub async fn settled(&self) -> Result<(), HostError> {
         loop {
             self.quiet(|_| true).await;
+            let changes = self.inner.store.changes();
             // A batch of nothing is committed after all that was queued before it. What comes of that, like telling a
             // script of a refusal, is queued by then.
             self.inner.store.write_durable(Batch::new()).await?;
-            // Timers first: what fired has queued its event by then.
-            if !self.inner.handling.timers.is_due(self.now()) && self.is_quiet(|_| true) {
+            // Timers first: what fired has queued its event by then. Last what was queued meanwhile, by a timer that fired and
+            // all that came of it.
+            let is_quiet = !self.inner.handling.timers.is_due(self.now()) && self.is_quiet(|_| true);
+            if is_quiet && self.inner.store.changes() == changes {
                 return Ok(());
             }
         }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 
 use arc_swap::ArcSwap;
 use mynah_engine::Engine;
@@ -144,6 +144,7 @@ impl Host {
             budgets: Budgets::default(),
             acts: AtomicU64::new(recovery.last_act.0),
             tickets: AtomicU64::new(0),
+            gathered: AtomicUsize::new(0),
         });
         outbox.recover(recovery.outbox);
         let workers = Workers::start(&handling, &scheduler, &store)?;

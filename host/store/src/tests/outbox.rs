@@ -32,6 +32,19 @@ fn an_act_goes_from_decided_through_sending_to_its_end() {
 }
 
 #[test]
+fn an_act_that_is_started_when_it_is_decided_is_on_its_way_until_it_waits_after_all() {
+    let store = temporary();
+    write(&store, Write::OutboxStarted(act(1, None))).unwrap();
+    assert_eq!(state(&store, 1), OutboxState::Sending);
+    write(&store, Write::OutboxWaits(ActNumber(1))).unwrap();
+    assert_eq!(state(&store, 1), OutboxState::Decided);
+    write(&store, ended(1, Outcome::Done)).unwrap();
+    let late = write(&store, Write::OutboxWaits(ActNumber(1)));
+    assert!(matches!(late, Err(StoreError::ActState { .. })), "{late:?}");
+    assert_eq!(state(&store, 1), OutboxState::Ended(Outcome::Done));
+}
+
+#[test]
 fn every_ending_reads_as_it_is_called() {
     let store = temporary();
     let endings = [

@@ -43,6 +43,64 @@ fn completions_run_in_order_and_see_their_own_commit() {
 }
 
 #[test]
+fn what_nobody_waits_for_is_committed_with_what_somebody_waits_for_or_when_it_is_flushed() {
+    let (_folder, path) = folder();
+    let (store, _) = open(&path);
+    let (tell, told) = mpsc::channel();
+    store.write_soon(journal(1).into(), {
+        let tell = tell.clone();
+        move |result| tell.send(result.is_ok()).unwrap()
+    });
+    assert!(told.try_recv().is_err() && store.queued() == 1, "it waits");
+    let reader = store.reader().unwrap();
+    let (look, seen) = mpsc::channel();
+    store.write(journal(2).into(), move |_| look.send(reader.event(Seq(1)).unwrap().is_some()).unwrap());
+    assert!(told.recv().unwrap() && seen.recv().unwrap(), "in one transaction");
+    store.write_soon(journal(3).into(), move |result| tell.send(result.is_ok()).unwrap());
+    store.flush();
+    assert!(told.recv().unwrap());
+    store.write_soon(journal(4).into(), |_| {});
+    let reader = store.reader().unwrap();
+    store.close();
+    assert!(reader.event(Seq(4)).unwrap().is_some(), "closing waits for all");
+}
+
+#[test]
+fn batches_that_change_something_are_counted_when_they_are_queued() {
+    let store = temporary();
+    let before = store.changes();
+    write(&store, Batch::new()).unwrap();
+    assert_eq!(store.changes(), before, "a barrier is no change");
+    let go = hold(&store);
+    let held = store.changes();
+    store.write_soon(journal(1).into(), |_| {});
+    assert_eq!(store.changes(), held + 1);
+    go.send(()).unwrap();
+}
+
+#[test]
+fn an_event_that_is_handled_where_it_is_journalled_is_handled_once_and_one_that_is_not_waits() {
+    let store = temporary();
+    let go = hold(&store);
+    let results = Arc::new(Mutex::new(Vec::new()));
+    for writes in [vec![journal(1)], vec![journal(2), handled(2)], vec![handled(1)], vec![journal(3)]] {
+        let results = Arc::clone(&results);
+        store.write(writes.into(), move |result| results.lock().unwrap().push(result.is_ok()));
+    }
+    go.send(()).unwrap();
+    write(&store, Batch::new()).unwrap();
+    assert_eq!(*results.lock().unwrap(), [true; 4]);
+    assert_eq!(store.read(|reader| reader.waiting()).unwrap(), 1);
+    for seq in [1, 2] {
+        assert!(matches!(write(&store, handled(seq)), Err(StoreError::NotWaiting { .. })), "{seq}");
+    }
+    let twice = write(&store, vec![journal(4), handled(4), handled(4)]);
+    assert!(matches!(twice, Err(StoreError::NotWaiting { seq: Seq(4) })), "{twice:?}");
+    write(&store, vec![journal(4), handled(3)]).unwrap();
+    assert_eq!(store.read(|reader| reader.waiting()).unwrap(), 1, "the fourth");
+}
+
+#[test]
 fn a_group_is_one_commit() {
     let store = temporary();
     let reader = store.reader().unwrap();

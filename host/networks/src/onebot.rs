@@ -82,6 +82,7 @@ use socket::Outgoing;
 pub use decode::{Decoded, decode};
 pub use dial::{SocketUrl, SocketUrlError};
 pub use door::{Accepted, Door, Io, Refused, Upgraded};
+use http::Posted;
 pub use http::{HttpUrl, HttpUrlError, PostBox};
 pub use pace::Pace;
 pub use token::{Token, TokenError};
@@ -123,7 +124,7 @@ enum Ends {
     Forward(SocketUrl),
     ForwardPair { calls: SocketUrl, events: SocketUrl, url: SocketUrl },
     Reverse { door: Door, arrivals: AsyncMutex<mpsc::Receiver<Upgraded>> },
-    Http { url: HttpUrl, post_box: PostBox, posts: AsyncMutex<mpsc::Receiver<String>> },
+    Http { url: HttpUrl, post_box: PostBox, posts: AsyncMutex<mpsc::Receiver<Posted>> },
 }
 
 /// The way to the peer while there is a connection.

@@ -167,7 +167,7 @@ impl Drop for UnderWay<'_> {
             return;
         }
         if let (Some(told), Some(me)) = (self.onebot.own_acts.give_up(self.deed), self.onebot.me.upgrade()) {
-            me.queue(self.sink, told, None);
+            me.queue(self.sink, told, None, None);
         }
     }
 }
@@ -186,7 +186,7 @@ impl Speaking<'_> {
         self.settled = true;
         let settled = self.onebot.own_messages.end(&self.saying, said);
         if let Some(me) = self.onebot.me.upgrade() {
-            settled.others.into_iter().for_each(|message| me.queue(self.sink, Box::new(message), None));
+            settled.others.into_iter().for_each(|message| me.queue(self.sink, Box::new(message), None, None));
         }
         settled.proof
     }

@@ -10,11 +10,20 @@ use tokio::sync::watch;
 use super::answers::Answer;
 use super::back_off::Lost;
 use super::frame::{self, Frame, Turn};
+use super::http::Receipt;
 use super::limits;
 use super::oddity::Oddity;
 use super::posts::{Post, Reader};
 use super::session::{Presence, Session};
 use super::socket::Carries;
+
+/// How a frame came.
+pub(super) enum Came {
+    /// Over a socket.
+    Over(Carries),
+    /// Posted, by somebody who waits until it is kept.
+    Posted(Receipt),
+}
 
 impl Session {
     /// Who is logged in; once somebody is, what was kept until then is taken.
@@ -25,8 +34,8 @@ impl Session {
     ) -> Option<i64> {
         let logged_in = *user.borrow_and_update();
         if let Some(user) = logged_in {
-            for text in backlog.take() {
-                self.take_post(user, &text).await;
+            for (text, receipt) in backlog.take() {
+                self.take_post(user, &text, receipt).await;
             }
         }
         logged_in
@@ -36,7 +45,25 @@ impl Session {
     pub(super) async fn take_frame(
         &self,
         text: &str,
+        came: Came,
+        logged_in: Option<i64>,
+        backlog: &mut Backlog,
+    ) -> Result<Option<Duration>, Lost> {
+        let (carries, mut receipt) = match came {
+            Came::Over(carries) => (carries, None),
+            Came::Posted(receipt) => (Carries::All, Some(receipt)),
+        };
+        let taken = self.take_it(text, carries, &mut receipt, logged_in, backlog).await;
+        settle(receipt);
+        taken
+    }
+
+    /// Takes one frame. The receipt goes with an event that is still to be kept.
+    async fn take_it(
+        &self,
+        text: &str,
         carries: Carries,
+        receipt: &mut Option<Receipt>,
         logged_in: Option<i64>,
         backlog: &mut Backlog,
     ) -> Result<Option<Duration>, Lost> {
@@ -63,14 +90,16 @@ impl Session {
         }
         let Some(user) = logged_in else {
             if frame.post_type.get() != Some("meta_event") {
-                if !backlog.keep(text) {
+                if !backlog.keep(text, receipt) {
                     oddities.note(Oddity::Flood, backlog.bytes);
+                    // It is lost, and whoever posted it is to know.
+                    drop(receipt.take());
                 }
                 return Ok(None);
             }
-            return Ok(self.take(frame.self_id.0.unwrap_or_default(), &frame, text).await);
+            return Ok(self.take(frame.self_id.0.unwrap_or_default(), &frame, text, receipt).await);
         };
-        Ok(self.take(user, &frame, text).await)
+        Ok(self.take(user, &frame, text, receipt).await)
     }
 
     /// Takes an answer to whoever waits for it.
@@ -88,13 +117,20 @@ impl Session {
     }
 
     /// Takes an event that was kept.
-    async fn take_post(&self, user: i64, text: &str) {
+    async fn take_post(&self, user: i64, text: &str, mut receipt: Option<Receipt>) {
         if let Ok(frame) = frame::read_leniently(text, &mut String::new()) {
-            self.take(user, &frame, text).await;
+            self.take(user, &frame, text, &mut receipt).await;
         }
+        settle(receipt);
     }
 
-    async fn take(&self, user: i64, frame: &Frame<'_>, text: &str) -> Option<Duration> {
+    async fn take(
+        &self,
+        user: i64,
+        frame: &Frame<'_>,
+        text: &str,
+        receipt: &mut Option<Receipt>,
+    ) -> Option<Duration> {
         let onebot = &self.onebot;
         let roster = self.sink.known();
         let reader =
@@ -116,11 +152,15 @@ impl Session {
                     EventBody::MessageSent(_) => onebot.own_messages.claim(happening),
                     _ => onebot.own_acts.claim(happening, &user.to_string()),
                 };
-                if let Some(happening) = news
-                    && let Err(happening) = onebot.offer(&self.sink, happening)
-                {
+                let happening = news?;
+                // Whoever posted it waits until it is kept.
+                let offered = match receipt {
+                    Some(_) => Err(happening),
+                    None => onebot.offer(&self.sink, happening),
+                };
+                if let Err(happening) = offered {
                     let room = onebot.lanes.room().await;
-                    onebot.queue(&self.sink, happening, room);
+                    onebot.queue(&self.sink, happening, receipt.take(), room);
                 }
                 None
             }
@@ -141,25 +181,31 @@ impl Session {
     }
 }
 
+/// Nothing is left to be kept of what was posted.
+fn settle(receipt: Option<Receipt>) {
+    // Whoever posted it may have gone.
+    let _ = receipt.map(|receipt| receipt.send(()));
+}
+
 /// Events that came before the roster.
 #[derive(Default)]
 pub(super) struct Backlog {
-    texts: VecDeque<String>,
+    texts: VecDeque<(String, Option<Receipt>)>,
     bytes: usize,
 }
 
 impl Backlog {
-    fn keep(&mut self, text: &str) -> bool {
+    fn keep(&mut self, text: &str, receipt: &mut Option<Receipt>) -> bool {
         if self.bytes.saturating_add(text.len()) > limits::BACKLOG_BYTES || self.texts.len() >= limits::EVENTS
         {
             return false;
         }
         self.bytes += text.len();
-        self.texts.push_back(text.to_owned());
+        self.texts.push_back((text.to_owned(), receipt.take()));
         true
     }
 
-    fn take(&mut self) -> VecDeque<String> {
+    fn take(&mut self) -> VecDeque<(String, Option<Receipt>)> {
         self.bytes = 0;
         std::mem::take(&mut self.texts)
     }

@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 use super::back_off::{BackOff, Lost};
 use super::dial::{self, SocketUrl};
 use super::door::Upgraded;
-use super::http::{Caller, HttpUrl};
+use super::http::{Caller, HttpUrl, Posted};
 use super::session::{End, Session};
 use super::{Ends, OneBot};
 use crate::network::{Closed, Sink};
@@ -71,7 +71,7 @@ impl OneBot {
     async fn keep_calling(
         self: &Arc<Self>,
         url: &HttpUrl,
-        posts: &mut mpsc::Receiver<String>,
+        posts: &mut mpsc::Receiver<Posted>,
         sink: &Arc<dyn Sink>,
     ) -> Result<Infallible, Closed> {
         // What was posted while the account was stopped is not for this run.

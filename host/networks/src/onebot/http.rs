@@ -11,7 +11,7 @@ use futures_util::stream::FuturesUnordered;
 use hmac::{Hmac, KeyInit, Mac};
 use reqwest::{Client, StatusCode, Url};
 use sha1::Sha1;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_tungstenite::tungstenite::http::header::{HeaderName, ORIGIN};
 use tokio_tungstenite::tungstenite::http::{HeaderMap, StatusCode as PostStatus};
 
@@ -69,16 +69,25 @@ impl fmt::Display for HttpUrl {
     }
 }
 
+/// An event that was posted, and who waits until it is kept.
+pub(super) struct Posted {
+    pub(super) text: String,
+    pub(super) receipt: Receipt,
+}
+
+/// Told once an event is journalled, or there is nothing in it to be journalled; if it is dropped, the event was lost.
+pub(super) type Receipt = oneshot::Sender<()>;
+
 /// Where the implementation posts its events. Clones are the same box.
 #[derive(Clone)]
 pub struct PostBox {
     token: Token,
     oddities: Arc<Oddities>,
-    posts: mpsc::Sender<String>,
+    posts: mpsc::Sender<Posted>,
 }
 
 impl PostBox {
-    pub(super) fn new(token: Token, oddities: Arc<Oddities>) -> (Self, mpsc::Receiver<String>) {
+    pub(super) fn new(token: Token, oddities: Arc<Oddities>) -> (Self, mpsc::Receiver<Posted>) {
         let (posts, taken) = mpsc::channel(limits::POSTS);
         (Self { token, oddities, posts }, taken)
     }
@@ -88,7 +97,8 @@ impl PostBox {
         self.oddities.note(Oddity::TooLarge, "a posted event");
     }
 
-    /// Takes an event in. Only who knows the token can have signed it; the signature is that of the bytes as they came.
+    /// Takes an event in; resolves when it is journalled. Only who knows the token can have signed it; the signature is that of
+    /// the bytes as they came.
     pub async fn take_in(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), Refused> {
         let refuse = |status, why| Err(Refused { status, why });
         if headers.contains_key(ORIGIN) {
@@ -107,9 +117,13 @@ impl PostBox {
             self.oddities.note(Oddity::Malformed, "a posted event that is no UTF-8");
             return refuse(PostStatus::BAD_REQUEST, "an event is JSON in UTF-8");
         };
-        match tokio::time::timeout(limits::POST_WAIT, self.posts.send(text.to_owned())).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => refuse(PostStatus::SERVICE_UNAVAILABLE, "too many events wait"),
+        let (receipt, kept) = oneshot::channel();
+        let posted = Posted { text: text.to_owned(), receipt };
+        let kept = async { self.posts.send(posted).await.is_ok() && kept.await.is_ok() };
+        match tokio::time::timeout(limits::POST_WAIT, kept).await {
+            Ok(true) => Ok(()),
+            Ok(false) => refuse(PostStatus::SERVICE_UNAVAILABLE, "the account takes no events now"),
+            Err(_) => refuse(PostStatus::SERVICE_UNAVAILABLE, "too many events wait"),
         }
     }
 
@@ -262,12 +276,15 @@ fn read_answer(status: StatusCode, text: &str, oddities: &Oddities) -> Answer {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use tokio_tungstenite::tungstenite::http::HeaderValue;
 
     use super::*;
 
     async fn post(signature: Option<&str>, origin: Option<&'static str>, body: &[u8]) -> Result<(), u16> {
-        let (post_box, _taken) = PostBox::new(Token::new("secret").unwrap(), Arc::new(Oddities::unheard()));
+        let (post_box, mut taken) =
+            PostBox::new(Token::new("secret").unwrap(), Arc::new(Oddities::unheard()));
         let mut headers = HeaderMap::new();
         if let Some(signature) = signature {
             headers.insert(SIGNATURE, HeaderValue::from_str(signature).unwrap());
@@ -275,7 +292,40 @@ mod tests {
         if let Some(origin) = origin {
             headers.insert(ORIGIN, HeaderValue::from_static(origin));
         }
-        post_box.take_in(&headers, body).await.map_err(|refused| refused.status.as_u16())
+        let keep = async {
+            if let Some(posted) = taken.recv().await {
+                posted.receipt.send(()).unwrap();
+            }
+            std::future::pending().await
+        };
+        tokio::select! {
+            taken = post_box.take_in(&headers, body) => taken.map_err(|refused| refused.status.as_u16()),
+            never = keep => never,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_posted_is_answered_when_it_is_kept_and_refused_if_it_is_not() {
+        let (post_box, mut taken) =
+            PostBox::new(Token::new("secret").unwrap(), Arc::new(Oddities::unheard()));
+        let mut headers = HeaderMap::new();
+        // printf '{"a": 1}' | openssl dgst -sha1 -hmac secret
+        let signature = "sha1=3a11128db5d52967b47b427b632d43eb6a71391c";
+        headers.insert(SIGNATURE, HeaderValue::from_static(signature));
+        let post = || post_box.take_in(&headers, br#"{"a": 1}"#);
+        let mut answer = pin!(post());
+        let posted = tokio::select! {
+            answer = &mut answer => panic!("{answer:?} before anybody took it"),
+            posted = taken.recv() => posted.unwrap(),
+        };
+        assert_eq!(posted.text, r#"{"a": 1}"#);
+        assert!(tokio::time::timeout(limits::POST_WAIT / 2, &mut answer).await.is_err());
+        posted.receipt.send(()).unwrap();
+        assert_eq!(answer.await, Ok(()));
+
+        let (lost, _) = tokio::join!(post(), async { drop(taken.recv().await) });
+        assert_eq!(lost.unwrap_err().status.as_u16(), 503, "it was lost");
+        assert_eq!(post().await.unwrap_err().status.as_u16(), 503, "nobody took it in time");
     }
 
     #[tokio::test]

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::OneBot;
 use super::actions::Call;
+use super::http::Receipt;
 use super::{limits, people};
 use crate::network::{Happening, NetworkError, Sink};
 
@@ -21,6 +22,8 @@ use crate::network::{Happening, NetworkError, Sink};
 struct Queued {
     happening: Box<Happening>,
     sink: Arc<dyn Sink>,
+    /// Who waits until it is journalled.
+    receipt: Option<Receipt>,
     /// Its room among all that wait.
     _room: Option<OwnedSemaphorePermit>,
 }
@@ -72,10 +75,11 @@ impl OneBot {
         self: &Arc<Self>,
         sink: &Arc<dyn Sink>,
         happening: Box<Happening>,
+        receipt: Option<Receipt>,
         room: Option<OwnedSemaphorePermit>,
     ) {
         let lane = lane_of(&happening);
-        let queued = Queued { happening, sink: sink.clone(), _room: room };
+        let queued = Queued { happening, sink: sink.clone(), receipt, _room: room };
         let mut queues = self.lanes.queues.lock();
         if let Some(queue) = queues.get_mut(&lane) {
             queue.push_back(queued);
@@ -104,8 +108,10 @@ impl OneBot {
             let mut happening = queued.happening;
             self.find_name(&mut happening).await;
             // An account that takes nothing more takes none of the rest either.
-            if queued.sink.report(*happening).await.is_err() {
-                tracing::debug!(account = %self.account, "an event came too late");
+            match queued.sink.report(*happening).await {
+                // Whoever posted it may have gone.
+                Ok(_) => drop(queued.receipt.map(|receipt| receipt.send(()))),
+                Err(_) => tracing::debug!(account = %self.account, "an event came too late"),
             }
         }
     }

@@ -8,9 +8,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, watch};
 use tokio_tungstenite::WebSocketStream;
 
-use super::arrivals::Backlog;
+use super::arrivals::{Backlog, Came};
 use super::back_off::Lost;
-use super::http::Caller;
+use super::http::{Caller, Posted};
 use super::socket::{Carries, Outgoing, Wire};
 use super::values::object;
 use super::{Link, OneBot, limits};
@@ -98,7 +98,7 @@ impl Session {
     }
 
     /// The same over HTTP: calls go out one by one, events are posted.
-    pub(super) async fn run_http(&self, caller: &Caller, posts: &mut mpsc::Receiver<String>) -> End {
+    pub(super) async fn run_http(&self, caller: &Caller, posts: &mut mpsc::Receiver<Posted>) -> End {
         let (outgoing, to_write) = mpsc::channel(limits::OUTGOING);
         let _unlink = self.link(outgoing);
         tokio::select! {
@@ -133,7 +133,7 @@ impl Session {
         }
     }
 
-    async fn read_posts(&self, posts: &mut mpsc::Receiver<String>) -> Lost {
+    async fn read_posts(&self, posts: &mut mpsc::Receiver<Posted>) -> Lost {
         let mut user = self.user.subscribe();
         let mut backlog = Backlog::default();
         loop {
@@ -146,8 +146,11 @@ impl Session {
                 },
                 post = posts.recv() => post,
             };
-            let Some(text) = post else { return Lost::Cut("the session ended".to_owned()) };
-            if let Err(lost) = self.take_frame(&text, Carries::All, logged_in, &mut backlog).await {
+            let Some(Posted { text, receipt }) = post else {
+                return Lost::Cut("the session ended".to_owned());
+            };
+            let from = Came::Posted(receipt);
+            if let Err(lost) = self.take_frame(&text, from, logged_in, &mut backlog).await {
                 return lost;
             }
         }

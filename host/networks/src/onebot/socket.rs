@@ -8,7 +8,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::arrivals::Backlog;
+use super::arrivals::{Backlog, Came};
 use super::back_off::Lost;
 use super::limits;
 use super::oddity::Oddity;
@@ -130,7 +130,7 @@ impl Session {
                 }
                 None => return Lost::Cut("the connection ended".to_owned()),
             };
-            match self.take_frame(&text, carries, logged_in, &mut backlog).await {
+            match self.take_frame(&text, Came::Over(carries), logged_in, &mut backlog).await {
                 Ok(Some(interval)) => watchdog.expect_every(interval),
                 Ok(None) => {}
                 Err(lost) => return lost,

@@ -1,5 +1,9 @@
 //! What happens to one event: the scripts that want it are called in turn, their actions pass the gate, and all of it
 //! becomes one transaction.
+//!
+//! `decision` puts it together.
+
+mod decision;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -7,36 +11,31 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use mynah_engine::{CallContext, CallReport, Engine};
-use mynah_model::action::{Act, Action, ActionBody, Actor, Outcome, Target};
-use mynah_model::address::Address;
+use mynah_model::action::ActionBody;
 use mynah_model::event::Event;
-use mynah_model::names::{ActNumber, ScriptName, Seq};
+use mynah_model::names::{ActNumber, Seq};
 use mynah_model::refusal::{Code, Refusal};
-use mynah_networks::network::Receipt;
 use mynah_store::{Batch, DeadLetter, Store, StoreError, Write};
 use parking_lot::{Mutex, MutexGuard, RwLockReadGuard};
 
 use crate::account::Account;
 use crate::accounts::Accounts;
-use crate::alerts::{Alerts, Condition};
-use crate::audit::{Asked, LOOKUP, outcome_of};
+use crate::alerts::Alerts;
 use crate::budget::Budgets;
-use crate::ended::Ended;
-use crate::gate::{self, ActingAccount, Occasion, Verdict};
 use crate::grants::OnFault;
-use crate::kv_usage::Extent;
 use crate::limits;
 use crate::operators;
 use crate::outbox::Outbox;
 use crate::pause::Pauses;
-use crate::record::{ActionRecord, CallRecord, Handled, Records};
+use crate::record::{Handled, Records};
 use crate::rules::{LiveScript, Rules};
 use crate::scheduler::Pace;
 use crate::scripts::Catalog;
 use crate::state::{CallState, SharedReader, StateView, Turns, Uncommitted};
-use crate::timers::{HeldTimers, Timers};
+use crate::timers::Timers;
 use crate::waiting::Waiting;
 use crate::workers::Worker;
+use decision::Decision;
 
 /// Everything that handling an event needs. One for the host, shared by its workers.
 pub(crate) struct Handling {
@@ -73,20 +72,6 @@ impl Called {
         let fault = self.report.as_ref().ok().and_then(|report| report.result.as_ref().err());
         fault.is_some_and(|fault| fault.code == Code::HostDeferred)
     }
-}
-
-/// What an event comes to, while it is put together.
-#[derive(Default)]
-struct Decision<'a> {
-    writes: Vec<Write>,
-    acts: Vec<Act>,
-    told: Vec<(Act, Ended)>,
-    calls: Vec<CallRecord>,
-    /// How much more state each script holds.
-    grown: Vec<(ScriptName, Extent)>,
-    pace: Option<Pace>,
-    /// Once a timer is changed.
-    timers: Option<HeldTimers<'a>>,
 }
 
 impl Handling {
@@ -291,209 +276,9 @@ impl Handling {
         decision.pace.unwrap_or(Pace::Normal)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one step of `decide`, apart for its length")]
-    fn decide_call<'a>(
-        &'a self,
-        event: &Event,
-        address: &Address,
-        account: &Arc<Account>,
-        called: Called,
-        ticket: u64,
-        now: i64,
-        decision: &mut Decision<'a>,
-    ) {
-        let Called { live, report, state } = called;
-        let script = &live.script;
-        let actor = live.actor();
-        let mut record = CallRecord::new(script.name.clone(), script.release.id);
-        let report = match report {
-            Ok(report) => report,
-            Err(refusal) => {
-                if refusal.code == Code::BudgetCpu {
-                    self.alert_of_budget(&live, &refusal, now);
-                }
-                record.fail(refusal.code, &refusal.text);
-                decision.calls.push(record);
-                return;
-            }
-        };
-        record.cpu_us = u64::try_from(report.cpu.as_micros()).unwrap_or(u64::MAX);
-        if let Some(refusal) = &report.refused_lookup {
-            tracing::info!(script = %script.name, seq = %event.seq, code = %refusal.code, "look-up refused: {}", refusal.text);
-            live.refusals.count(LOOKUP, refusal.code);
-            let number = self.next_act();
-            let asked =
-                Asked { number, at: now, actor: &actor, address: Some(address), seq: Some(event.seq) };
-            decision.writes.push(asked.lookup(refusal));
-        }
-        for line in &report.log {
-            tracing::info!(target: "mynah::script", script = %script.name, seq = %event.seq, level = ?line.level, "{}", line.text);
-        }
-        if report.log_cut > 0 {
-            live.refusals.count("log", Code::LimitLog);
-            tracing::warn!(script = %script.name, seq = %event.seq, code = %Code::LimitLog, "{} lines of the script's log were left out or cut: it may write {} bytes for one event", report.log_cut, script.limits.log);
-        }
-        let actions = match report.result {
-            Ok(actions) => {
-                live.health.called(now, report.cpu, None);
-                actions
-            }
-            Err(fault) => {
-                // Where the host failed, the script is not to blame.
-                let blamed =
-                    (fault.code != Code::HostFailure).then(|| format!("{}: {}", fault.code, fault.text));
-                if live.health.called(now, report.cpu, blamed) {
-                    tracing::warn!(script = %script.name, "the script failed too often and is left alone for a while");
-                    self.alerts.wake();
-                }
-                tracing::warn!(script = %script.name, seq = %event.seq, code = %fault.code, "script failed: {}", fault.text);
-                let number = self.next_act();
-                let asked =
-                    Asked { number, at: now, actor: &actor, address: Some(address), seq: Some(event.seq) };
-                decision.writes.push(asked.fault(&fault));
-                if fault.code == Code::LimitDeadline {
-                    decision.pace = Some(Pace::Slow);
-                }
-                record.fail(fault.code, &fault.text);
-                decision.calls.push(record);
-                return;
-            }
-        };
-        let written = std::mem::take(&mut *state.lock());
-        decision.grown.push((script.name.clone(), written.growth()));
-        decision.writes.extend(self.uncommitted.stage(&script.name, address, written, ticket));
-        for action in actions {
-            let name = action.body.name();
-            // A script that tries again whenever it is told what became of it would be told for ever.
-            let is_fetch = matches!(action.body, ActionBody::Fetch { .. });
-            let tells = (action.tell_result || is_fetch) && event.depth <= limits::LOOP_DEPTH;
-            let number = self.next_act();
-            let mut verdict = self.gate(event, account, &live, &actor, action.clone(), number, now);
-            match &verdict {
-                Verdict::Schedule { when, tag, payload } => {
-                    let timers = decision.timers.get_or_insert_with(|| self.timers.hold());
-                    let (when, tag, payload) = (when.clone(), tag.clone(), payload.clone());
-                    match timers.set(&script.name, event, when, tag, payload) {
-                        Ok(write) => decision.writes.push(write),
-                        Err(refusal) => verdict = Verdict::Refused(refusal),
-                    }
-                }
-                Verdict::Cancel { tag } => {
-                    let timers = decision.timers.get_or_insert_with(|| self.timers.hold());
-                    decision.writes.extend(timers.cancel(&script.name, address, tag));
-                }
-                Verdict::Granted(act) => {
-                    if let Err(refusal) = self.outbox.admit(act) {
-                        verdict = Verdict::Refused(refusal);
-                    }
-                }
-                _ => {}
-            }
-            record.actions.push(ActionRecord::of(name, &verdict, number));
-            let asked =
-                Asked { number, at: now, actor: &actor, address: Some(address), seq: Some(event.seq) };
-            decision.writes.extend(asked.verdict(&action, &verdict));
-            let tell = tells.then_some(action);
-            match verdict {
-                Verdict::Granted(act) => decision.acts.push(act),
-                Verdict::DryRun(act) => {
-                    if act.tell_result || is_fetch {
-                        let text = "the script runs dry: noted down and not done";
-                        decision.told.push((act, Ended::refused(Outcome::DryRun, Code::GrantMissing, text)));
-                    }
-                }
-                Verdict::Paused(act, refusal) => {
-                    if act.tell_result || is_fetch {
-                        let ended = Ended::refused(Outcome::DryRun, refusal.code, &refusal.text);
-                        decision.told.push((act, ended));
-                    }
-                }
-                // The host has done it by then, and no network will tell.
-                Verdict::Schedule { .. } | Verdict::Cancel { .. } | Verdict::Stop => {
-                    if let Some(action) = tell {
-                        let act = self.told_act(event, account, &actor, action, now);
-                        decision.told.push((act, Ended::done(Receipt::default())));
-                    }
-                }
-                Verdict::Refused(refusal) => {
-                    if refusal.code == Code::BudgetExhausted {
-                        self.alert_of_budget(&live, &refusal, now);
-                    }
-                    live.refusals.count(name, refusal.code);
-                    tracing::info!(script = %script.name, seq = %event.seq, action = name, code = %refusal.code, "action refused: {}", refusal.text);
-                    if let Some(action) = tell {
-                        let act = self.told_act(event, account, &actor, action, now);
-                        let ended = Ended::refused(outcome_of(refusal.code), refusal.code, &refusal.text);
-                        decision.told.push((act, ended));
-                    }
-                }
-            }
-        }
-        decision.calls.push(record);
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "everything that the gate looks at")]
-    fn gate(
-        &self,
-        event: &Event,
-        account: &Arc<Account>,
-        live: &LiveScript,
-        actor: &Actor,
-        action: Action,
-        number: ActNumber,
-        now: i64,
-    ) -> Verdict {
-        let other = action.target.as_ref().and_then(|target| target.account.as_ref());
-        let acting = match other {
-            Some(name) if name != account.name() => self.accounts.get(name.as_str()),
-            _ => Some(account.clone()),
-        };
-        let roster = acting.as_ref().map(|account| account.roster()).unwrap_or_default();
-        let acting = acting.as_ref().map(|account| ActingAccount::of(account, &roster));
-        let occasion = Occasion {
-            actor,
-            grants: Some(&live.grants),
-            event: Some(event),
-            now,
-            max_action_age_ms: self.max_action_age_ms,
-            pauses: &self.pauses,
-        };
-        gate::decide(&occasion, acting.as_ref(), &self.budgets, number, action)
-    }
-
-    fn alert_of_budget(&self, live: &LiveScript, refusal: &Refusal, now: i64) {
-        let script = live.script.name.clone();
-        self.alerts.raise(Condition::BudgetExhausted { script }, &refusal.text, now);
-    }
-
     /// The number of the next act, or of the next entry of the audit. One that neither gets is left out for good.
     pub(crate) fn next_act(&self) -> ActNumber {
         ActNumber(self.acts.fetch_add(1, Ordering::Relaxed) + 1)
-    }
-
-    /// An action that goes no further, to tell its script what became of it.
-    fn told_act(&self, event: &Event, account: &Account, actor: &Actor, action: Action, now: i64) -> Act {
-        Act {
-            number: self.next_act(),
-            account: account.name().clone(),
-            target: event.chat.as_ref().map(|chat| Target {
-                account: None,
-                kind: chat.kind,
-                id: chat.id.clone(),
-                via: chat.via.clone(),
-            }),
-            body: action.body,
-            by: actor.clone(),
-            cause: Some(event.seq),
-            origin: Some(event.address()),
-            depth: event.depth.saturating_add(1),
-            reason: action.reason,
-            before: None,
-            tag: action.tag,
-            tell_result: action.tell_result,
-            decided_at: now,
-            expires_at: now,
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! check_event: what happened, by long polling.
 //!
-//! Each account has a [`Mailbox`] that keeps its newest reports. A call takes all of them, or waits for one.
+//! Each account has a [`Mailbox`] that keeps its newest reports; those of messages are made when a call takes them, as most are
+//! never taken. A call takes all of them, or waits for one.
 //! Of several calls that wait each report goes to exactly one. Reports that a call took come back, in front, if
 //! its answer is dropped before the client has read it to the end.
 
@@ -71,10 +72,18 @@ pub(crate) async fn deliver(host: Host, mailboxes: Arc<Mailboxes>, settings: Api
         match feed.next().await {
             Ok(Some(event)) => {
                 let Some(account) = host.account(event.account.as_str()) else { continue };
+                let mailbox = mailboxes.of(account.name());
+                if report::has_message(&event) {
+                    let (host, roster) = (host.clone(), account.roster());
+                    mailbox.put(Held::Later(Box::new(move || {
+                        report::with(&event, account.api(), &roster, host.media())
+                    })));
+                    continue;
+                }
                 let settings = settings.reports_of(account.name());
                 let report = report::of(&event, &account, host.media());
                 if let Some(report) = report.filter(|report| settings.keeps(report, account.api())) {
-                    mailboxes.of(account.name()).put(report);
+                    mailbox.put(report.into());
                 }
             }
             Ok(None) => return,
@@ -87,9 +96,31 @@ pub(crate) async fn deliver(host: Host, mailboxes: Arc<Mailboxes>, settings: Api
     }
 }
 
+/// A report that nobody has taken.
+pub(crate) enum Held {
+    Report(Value),
+    /// Makes it, of what the account knew when the event came.
+    Later(Box<dyn FnOnce() -> Option<Value> + Send>),
+}
+
+impl Held {
+    fn report(self) -> Option<Value> {
+        match self {
+            Self::Report(report) => Some(report),
+            Self::Later(make) => make(),
+        }
+    }
+}
+
+impl From<Value> for Held {
+    fn from(report: Value) -> Self {
+        Self::Report(report)
+    }
+}
+
 /// The newest reports of an account, oldest first.
 pub(crate) struct Mailbox {
-    held: Mutex<VecDeque<Value>>,
+    held: Mutex<VecDeque<Held>>,
     limit: usize,
     arrived: Notify,
 }
@@ -100,7 +131,7 @@ impl Mailbox {
     }
 
     /// Adds a report; the oldest goes if there are too many.
-    pub(crate) fn put(&self, report: Value) {
+    pub(crate) fn put(&self, report: Held) {
         let mut held = self.held.lock();
         held.push_back(report);
         self.trim(held);
@@ -109,12 +140,12 @@ impl Mailbox {
     fn put_back(&self, reports: Vec<Value>) {
         let mut held = self.held.lock();
         for report in reports.into_iter().rev() {
-            held.push_front(report);
+            held.push_front(report.into());
         }
         self.trim(held);
     }
 
-    fn trim(&self, mut held: parking_lot::MutexGuard<'_, VecDeque<Value>>) {
+    fn trim(&self, mut held: parking_lot::MutexGuard<'_, VecDeque<Held>>) {
         while held.len() > self.limit {
             held.pop_front();
         }
@@ -123,8 +154,8 @@ impl Mailbox {
     }
 
     fn take_now(self: &Arc<Self>) -> Option<Batch> {
-        let mut held = self.held.lock();
-        let reports: Vec<Value> = held.drain(..).collect();
+        let held = std::mem::take(&mut *self.held.lock());
+        let reports: Vec<Value> = held.into_iter().filter_map(Held::report).collect();
         let mailbox = Some(Arc::clone(self));
         (!reports.is_empty()).then(|| Batch { reports, mailbox, dialect: Dialect::default() })
     }
@@ -221,6 +252,14 @@ mod tests {
         Arc::new(Mailbox::new(limit))
     }
 
+    /// Some are there, some are still to be made.
+    fn report(number: i32) -> Held {
+        match number % 2 {
+            0 => Held::Report(number.into()),
+            _ => Held::Later(Box::new(move || Some(number.into()))),
+        }
+    }
+
     async fn read(batch: Batch) -> String {
         let text = batch.json();
         let bytes = axum::body::to_bytes(batch.into_body(text), usize::MAX).await.unwrap();
@@ -234,7 +273,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_call_takes_all_and_the_next_one_waits_and_gets_nothing() {
         let mailbox = mailbox(20);
-        (0..3).for_each(|n| mailbox.put(n.into()));
+        (0..3).for_each(|n| mailbox.put(report(n)));
         assert_eq!(take(&mailbox).await, "[0,1,2]");
         let before = Instant::now();
         assert_eq!(take(&mailbox).await, "[]");
@@ -244,7 +283,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_newest_stay() {
         let mailbox = mailbox(2);
-        (0..5).for_each(|n| mailbox.put(n.into()));
+        (0..5).for_each(|n| mailbox.put(report(n)));
         assert_eq!(take(&mailbox).await, "[3,4]");
     }
 
@@ -258,9 +297,9 @@ mod tests {
             })
             .collect();
         tokio::task::yield_now().await;
-        mailbox.put(1.into());
+        mailbox.put(report(1));
         tokio::time::advance(Duration::from_secs(1)).await;
-        mailbox.put(2.into());
+        mailbox.put(report(2));
         let mut answers = Vec::new();
         for call in waiting {
             answers.push(call.await.unwrap());
@@ -272,11 +311,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_call_that_is_dropped_loses_nothing_and_wakes_another() {
         let mailbox = mailbox(20);
-        (0..2).for_each(|n| mailbox.put(n.into()));
+        (0..2).for_each(|n| mailbox.put(report(n)));
         drop(mailbox.take(WAIT, Closing::never()).await);
 
         let batch = mailbox.take(WAIT, Closing::never()).await;
-        mailbox.put(2.into());
+        mailbox.put(report(2));
         let text = batch.json();
         let mut half_read = batch.into_body(text).into_data_stream();
         assert_eq!(half_read.next().await.unwrap().unwrap(), "[0,1");
@@ -291,9 +330,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_comes_back_stands_in_front_and_the_limit_holds() {
         let mailbox = mailbox(3);
-        (0..3).for_each(|n| mailbox.put(n.into()));
+        (0..3).for_each(|n| mailbox.put(report(n)));
         let batch = mailbox.take(WAIT, Closing::never()).await;
-        mailbox.put(3.into());
+        mailbox.put(report(3));
         drop(batch);
         assert_eq!(take(&mailbox).await, "[1,2,3]");
     }

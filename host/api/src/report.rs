@@ -6,6 +6,7 @@
 //! - `samples`: what the tests of both shapes are about
 
 use mynah_model::event::{Event, EventBody, PropertyOwner};
+use mynah_model::roster::Roster;
 use mynah_runtime::{Account, ApiKind, MediaStore};
 use serde_json::{Value, json};
 
@@ -18,11 +19,21 @@ pub(crate) mod selection;
 
 /// The report of an event of this account, if it has one; `store` knows where pictures and files lie.
 pub(crate) fn of(event: &Event, account: &Account, store: &MediaStore) -> Option<Value> {
-    let report = match account.api() {
-        ApiKind::Openqq => openqq::report::of(event, &account.roster()),
-        ApiKind::Openwx => openwx::report::of(event, &account.roster(), store),
+    with(event, account.api(), &account.roster(), store)
+}
+
+/// The same with what the account knew when the event came.
+pub(crate) fn with(event: &Event, api: ApiKind, roster: &Roster, store: &MediaStore) -> Option<Value> {
+    let report = match api {
+        ApiKind::Openqq => openqq::report::of(event, roster),
+        ApiKind::Openwx => openwx::report::of(event, roster, store),
     };
     report.or_else(|| of_the_account(&event.body))
+}
+
+/// Whether the report of an event, if it has one, is that of a message.
+pub(crate) fn has_message(event: &Event) -> bool {
+    event.body.message().is_some()
 }
 
 /// The report of what has the same shape in both APIs, unless one has its own.

@@ -147,6 +147,7 @@ impl Outbox {
         for act in due {
             let address = act.address();
             if let Some(queue) = queues.chats.get_mut(&address) {
+                self.unstart(&act);
                 queue.push_back(act);
             } else {
                 queues.chats.insert(address.clone(), [act].into());
@@ -156,6 +157,18 @@ impl Outbox {
         // One task for all that come until it begins: to wake a thread costs more than what it does here.
         if !begun && !queues.fresh.is_empty() {
             self.tasks.spawn(self.clone().empty_fresh());
+        }
+    }
+
+    /// An act that was started waits behind one that another chat's event brought about.
+    fn unstart(&self, act: &Act) {
+        if self.started.lock().remove(&act.number) {
+            let number = act.number;
+            self.store.write_soon(Write::OutboxWaits(number).into(), move |result| {
+                if let Err(error) = result {
+                    tracing::error!(act = %number, %error, "an act waits and that could not be noted down");
+                }
+            });
         }
     }
 

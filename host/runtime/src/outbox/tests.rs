@@ -7,7 +7,7 @@ use mynah_model::event::{Event, EventBody};
 use mynah_model::message::Segment;
 use mynah_model::names::Seq;
 use mynah_model::roster::Roster;
-use mynah_networks::network::{Boxed, Closed, Happening, Network, Receipt, Sink, StopSignal};
+use mynah_networks::network::{Boxed, Closed, Happening, Network, NetworkError, Receipt, Sink, StopSignal};
 use mynah_networks::sim::{Sim, SimConfig};
 
 use super::*;
@@ -190,6 +190,21 @@ async fn an_act_that_was_started_and_found_no_connection_is_known_not_to_have_ha
     stage.enter(AccountState::Updating).await.unwrap();
     act.target = Some(Target { account: None, kind: ChatKind::Group, id: "2".into(), via: None });
     assert!(!stage.outbox.start(&act), "there is no connection");
+}
+
+#[tokio::test]
+async fn an_act_that_was_started_and_waits_behind_another_is_known_not_to_have_happened() {
+    let stage = stage_on(Arc::new(Away));
+    stage.enter(AccountState::Running).await.unwrap();
+    let acts = [stage.act(1), stage.act(2)];
+    for act in &acts {
+        assert!(stage.outbox.start(act), "none of this chat waits yet");
+        stage.outbox.expect(act);
+        stage.store.write_durable(Write::OutboxStarted(act.clone()).into()).await.unwrap();
+    }
+    stage.outbox.deliver(acts.to_vec());
+    stage.store.write_durable(Batch::new()).await.unwrap();
+    assert_eq!(stage.state(2), OutboxState::Decided);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@
 //! that comes after the last answer is done. Rounds are interleaved and medians are printed: machines are shared.
 //!
 //! `cargo run --release --manifest-path benches/onebot/Cargo.toml` builds mynah, too. `-- mynah bare` runs these alone;
-//! `ROUNDS=1` makes it quick.
+//! `ROUNDS=1` makes it quick, `MYNAH=target/release/mynah` takes one that is there.
 
 mod bots;
 mod peer;
@@ -81,7 +81,7 @@ fn compare(wanted: &[String]) {
     let wanted: Vec<_> =
         BOTS.into_iter().filter(|bot| wanted.is_empty() || wanted.iter().any(|word| word == bot)).collect();
     let rounds = std::env::var("ROUNDS").map_or(5, |rounds| rounds.parse().expect("a number of rounds"));
-    let mynah = build();
+    let mynah = std::env::var_os("MYNAH").map_or_else(build, PathBuf::from);
     let mut figures = vec![[(); WINDOWS.len()].map(|()| Vec::new()); wanted.len()];
     for _ in 0..rounds {
         for (bot, figures) in wanted.iter().zip(&mut figures) {

@@ -101,6 +101,24 @@ async fn a_chain_of_fetches_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_script_that_asks_many_times_whenever_it_is_told_is_told_a_thousand_times_a_minute() {
+    let house = house(trusted()).await;
+    let asked = house.say("0", "m0", "/multiply https://example.org/").await;
+    house.host.settled().await.unwrap();
+    let events = house.events().await;
+    let told: Vec<_> = events
+        .iter()
+        .filter(|event| event.seq > asked && matches!(event.body, EventBody::FetchFinished { .. }))
+        .collect();
+    let (first, last) = (told.first().unwrap().received_at, told.last().unwrap().received_at);
+    let most = 1_001 + usize::try_from((last - first) / 60).unwrap();
+    assert!((1_000..=most).contains(&told.len()), "{} in {} ms", told.len(), last - first);
+    let untold =
+        house.host.script("fetcher").unwrap().refused.into_iter().find(|it| it.action == "result").unwrap();
+    assert_eq!(untold.code, "budget.exhausted");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_slow_server_holds_up_nobody_in_the_chat() {
     let web = Web::start().await;
     let house = house(granted(&[&web.url])).await;

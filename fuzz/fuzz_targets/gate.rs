@@ -147,7 +147,7 @@ fuzz_target!(|scene: Scene| {
         sightings: &sightings,
         state,
         embedded: scene.embedded,
-        outbox: 0,
+        outbox: 0, outbox_bytes: 0,
     };
     let occasion = Occasion::unpaused(&actor, grants.as_ref(), Some(&event), NOW, AGE_MS);
     let budgets = Budgets::default();

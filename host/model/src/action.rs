@@ -249,6 +249,42 @@ impl ActionBody {
     }
 }
 
+impl ActionBody {
+    /// Bytes of its texts.
+    fn texts(&self) -> usize {
+        let all = |texts: &[String]| texts.iter().map(String::len).sum::<usize>();
+        let maybe = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        match self {
+            Self::Reply { segments, .. } | Self::Send { segments } => {
+                segments.iter().map(Segment::texts).sum()
+            }
+            Self::SendMedia { media } => media.texts(),
+            Self::Shutup { members, .. } | Self::Unshutup { members } | Self::Kick { members, .. } => {
+                all(members)
+            }
+            Self::Invite { friends } => all(friends),
+            Self::CreateGroup { friends, name } => all(friends) + maybe(name),
+            Self::Recall { message_id: text }
+            | Self::SetGroupName { name: text }
+            | Self::MakeFriend { text }
+            | Self::Cancel { tag: text } => text.len(),
+            Self::SetCard { member, card } => member.len() + card.len(),
+            Self::SetMarkname { member, markname } => maybe(member) + markname.len(),
+            Self::AnswerRequest { request_id, from, text, .. } => {
+                request_id.len() + maybe(from) + maybe(text)
+            }
+            Self::Schedule { tag, payload, .. } => tag.len() + maybe(payload),
+            Self::Fetch { tag, method, url, headers, body, secret } => {
+                let headers: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+                let body = body.as_ref().map_or(0, Vec::len);
+                tag.len() + method.len() + url.len() + headers + body + maybe(secret)
+            }
+            Self::Other { kind, json } => kind.len() + json.len(),
+            Self::ShutupAll { .. } | Self::Stick { .. } | Self::Stop => 0,
+        }
+    }
+}
+
 /// An action and what goes with it, as it was asked for: nothing is checked yet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Action {
@@ -384,6 +420,13 @@ pub struct Act {
 }
 
 impl Act {
+    /// About how many bytes of memory it takes.
+    pub fn weight(&self) -> usize {
+        /// What each takes beside its texts.
+        const BASE: usize = 512;
+        BASE.saturating_add(self.body.texts())
+    }
+
     /// Where it acts: acts of one address are done in order.
     pub fn address(&self) -> Address {
         match &self.target {

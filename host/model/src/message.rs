@@ -32,6 +32,15 @@ pub struct Media {
     pub attrs: Attrs,
 }
 
+impl Media {
+    /// Bytes of its texts.
+    pub(crate) fn texts(&self) -> usize {
+        let attrs: usize = self.attrs.iter().map(|(name, value)| name.len() + value.to_string().len()).sum();
+        let texts = [&self.id, &self.url, &self.path, &self.name, &self.mime];
+        texts.into_iter().flatten().map(String::len).sum::<usize>() + attrs
+    }
+}
+
 /// A piece of a message.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
@@ -85,6 +94,18 @@ pub enum Segment {
 }
 
 impl Segment {
+    /// Bytes of its texts.
+    pub(crate) fn texts(&self) -> usize {
+        match self {
+            Self::Text { text: one } | Self::ReplyTo { id: one } | Self::AppCard { data: one } => one.len(),
+            Self::Mention { id: one, name: other }
+            | Self::Face { id: one, name: other }
+            | Self::Other { kind: one, json: other } => one.len() + other.len(),
+            Self::Image(media) | Self::Voice(media) | Self::Video(media) | Self::File(media) => media.texts(),
+            Self::MentionAll => 0,
+        }
+    }
+
     /// A piece of plain text.
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text { text: text.into() }

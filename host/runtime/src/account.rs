@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use mynah_model::Attrs;
+use mynah_model::action::Act;
 use mynah_model::address::Address;
 use mynah_model::clock::UnixMs;
 use mynah_model::event::{AccountState, Event, EventBody};
@@ -49,6 +50,7 @@ pub struct Account {
     state: watch::Sender<AccountState>,
     started_at: AtomicI64,
     acts_waiting: AtomicUsize,
+    act_bytes_waiting: AtomicUsize,
     recovered: Mutex<Vec<Arc<Event>>>,
     /// What would be in `recovered` if the account were not stopped for good.
     shelved: Mutex<Vec<Arc<Event>>>,
@@ -73,6 +75,7 @@ impl Account {
             state: watch::Sender::new(AccountState::Init),
             started_at: AtomicI64::new(0),
             acts_waiting: AtomicUsize::new(0),
+            act_bytes_waiting: AtomicUsize::new(0),
             recovered: Mutex::default(),
             shelved: Mutex::default(),
             orders: Orders::default(),
@@ -143,6 +146,11 @@ impl Account {
     /// Acts of it that wait for delivery.
     pub fn acts_waiting(&self) -> usize {
         self.acts_waiting.load(Ordering::Relaxed)
+    }
+
+    /// About how many bytes they take.
+    pub fn act_bytes_waiting(&self) -> usize {
+        self.act_bytes_waiting.load(Ordering::Relaxed)
     }
 
     /// The code that waits to be scanned, if there is one.
@@ -257,8 +265,16 @@ impl Account {
         &self.network
     }
 
-    pub(crate) fn count_acts(&self, change: isize) {
-        self.acts_waiting.fetch_add(change.cast_unsigned(), Ordering::Relaxed);
+    /// An act waits from now on.
+    pub(crate) fn expect(&self, act: &Act) {
+        self.acts_waiting.fetch_add(1, Ordering::Relaxed);
+        self.act_bytes_waiting.fetch_add(act.weight(), Ordering::Relaxed);
+    }
+
+    /// An act that waited is over.
+    pub(crate) fn end(&self, act: &Act) {
+        self.acts_waiting.fetch_sub(1, Ordering::Relaxed);
+        self.act_bytes_waiting.fetch_sub(act.weight(), Ordering::Relaxed);
     }
 
     pub(crate) fn started(&self, now: UnixMs) {

@@ -111,6 +111,8 @@ pub struct Budgets {
     pub scripts: Buckets<ScriptCount>,
     /// Members that each account kicks, whoever asks.
     pub kicks: Buckets<AccountName>,
+    /// What each script is told of its own actions.
+    pub told: Buckets<ScriptName>,
 }
 
 #[cfg(test)]

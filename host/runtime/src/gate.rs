@@ -38,6 +38,8 @@ pub struct ActingAccount<'a> {
     pub embedded: bool,
     /// Acts of it that wait for delivery.
     pub outbox: usize,
+    /// About how many bytes those take.
+    pub outbox_bytes: usize,
 }
 
 /// Who asks, and on what occasion.
@@ -142,6 +144,8 @@ fn consider(
     let body = match action.body {
         ActionBody::Stop if !runs_dry(occasion, account) => return Ok(Verdict::Stop),
         ActionBody::Schedule { when, tag, payload } => {
+            // Or a timer that is set at once would make an old event a new one.
+            check_age(occasion)?;
             check_timer(&when, &tag, payload.as_deref())?;
             return Ok(Verdict::Schedule { when, tag, payload });
         }
@@ -150,6 +154,7 @@ fn consider(
     };
     let account =
         account.ok_or_else(|| Refusal::new(Code::AccountUnknown, "the host has no such account"))?;
+    check_depth(occasion)?;
     check_age(occasion)?;
     let target = resolve_target(occasion, account, action.target, &body)?;
     let body = resolve_body(occasion, body)?;
@@ -167,6 +172,16 @@ fn consider(
         return Err(Refusal::new(
             Code::OutboxFull,
             format!("{} acts of account `{}` wait for delivery", account.outbox, account.name),
+        ));
+    }
+    if account.outbox_bytes >= limits::OUTBOX_BYTES {
+        let (waiting, most) = (account.outbox_bytes >> 10, limits::OUTBOX_BYTES >> 10);
+        return Err(Refusal::new(
+            Code::OutboxFull,
+            format!(
+                "acts of {waiting} KiB wait for delivery by account `{}`; {most} KiB may wait",
+                account.name
+            ),
         ));
     }
     let act = Act {
@@ -221,15 +236,19 @@ fn check_grant(occasion: &Occasion<'_>, body: &ActionBody) -> Result<(), Refusal
         .hint(format!("add \"{name}\" to `allow` under `[script.{script}]` in mynah.toml")))
 }
 
-fn check_age(occasion: &Occasion<'_>) -> Result<(), Refusal> {
-    let Some(event) = occasion.event else { return Ok(()) };
-    if occasion.depth() > limits::LOOP_DEPTH {
+fn check_depth(occasion: &Occasion<'_>) -> Result<(), Refusal> {
+    if occasion.event.is_some() && occasion.depth() > limits::LOOP_DEPTH {
         let depth = limits::LOOP_DEPTH;
         return Err(Refusal::new(
             Code::LoopDepth,
             format!("this answers a message of our own that is already {depth} deep"),
         ));
     }
+    Ok(())
+}
+
+fn check_age(occasion: &Occasion<'_>) -> Result<(), Refusal> {
+    let Some(event) = occasion.event else { return Ok(()) };
     let age = occasion.now.saturating_sub(event.time);
     if age > occasion.max_action_age_ms {
         let (age, most) = (age / 1_000, occasion.max_action_age_ms / 1_000);
@@ -319,18 +338,29 @@ fn resolve_target(
             .hint(format!("add \"{address}\" to `chats` under `[script.{script}]` in mynah.toml")));
         }
     }
-    check_known(account, &target)?;
+    check_known(account, &target, occasion.grants.is_some() && elsewhere)?;
     Ok(Some(Target { account: Some(account.name.clone()), ..target }))
 }
 
-fn check_known(account: &ActingAccount<'_>, target: &Target) -> Result<(), Refusal> {
+/// Whether the roster has a chat. `strange`: a script names it that was not called there. What has many names would have a
+/// budget and a pause for each, so that scripts reach people whom the roster has not only where they were met.
+fn check_known(account: &ActingAccount<'_>, target: &Target, strange: bool) -> Result<(), Refusal> {
     let roster = account.roster;
+    let met = |via: &str| {
+        let (kind, id) = via.split_once('/')?;
+        match kind {
+            "group" => roster.groups.get(id)?.members.get(&target.id).map(drop),
+            "discuss" => roster.discusses.get(id)?.members.get(&target.id).map(drop),
+            _ => None,
+        }
+    };
     let known = match target.kind {
         ChatKind::Friend => roster.friends.get(&target.id).is_some(),
         ChatKind::Group => roster.groups.get(&target.id).is_some(),
         ChatKind::Discuss => roster.discusses.get(&target.id).is_some(),
+        ChatKind::Temporary if strange => target.via.as_deref().and_then(met).is_some(),
         ChatKind::Temporary => target.via.is_some(),
-        ChatKind::Other => true,
+        ChatKind::Other => !strange,
     };
     if known {
         return Ok(());

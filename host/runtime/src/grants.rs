@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
-use mynah_model::action::ActionBody;
+use mynah_model::action::{Act, ActionBody};
 use mynah_model::address::{Address, AddressPattern};
+use mynah_model::refusal::{Code, Refusal};
 use serde::{Deserialize, Serialize};
 
 use crate::fetch::FetchGrants;
@@ -217,6 +218,29 @@ impl Grants {
     /// Whether the script may act in this chat although the event happened elsewhere.
     pub fn reaches(&self, address: &Address) -> bool {
         self.chats.iter().any(|pattern| pattern.matches(address))
+    }
+
+    /// Why an act that was granted once is not granted any more, if that is so.
+    pub(crate) fn taken_away(&self, act: &Act, embedded: bool) -> Option<Refusal> {
+        let script = act.by.script()?;
+        let address = act.address();
+        let here = act.origin.as_ref() == Some(&address);
+        // A reply is a send by then.
+        let replies = here && matches!(act.body, ActionBody::Send { .. }) && self.allow.contains("reply");
+        let sees = act.target.is_none() || self.reaches(&address) || (here && self.chats.is_empty());
+        let (code, text) = if self.mode == Mode::Off {
+            (Code::GrantMissing, format!("script `{script}` is switched off by now"))
+        } else if self.runs_dry(embedded) {
+            (Code::GrantMissing, format!("script `{script}` runs dry by now"))
+        } else if !replies && !self.allows(&act.body) {
+            let name = act.body.name();
+            (Code::GrantMissing, format!("`{name}` is granted to script `{script}` no more"))
+        } else if !sees {
+            (Code::GrantChat, format!("script `{script}` may not act in `{address}` any more"))
+        } else {
+            return None;
+        };
+        Some(Refusal::new(code, text))
     }
 
     /// The rates that an action of this name counts against: over all chats, and in its own.

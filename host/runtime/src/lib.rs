@@ -23,7 +23,7 @@
 //! - `state`, `kv_usage`: what scripts see of their kv while an event is handled, and how much they may hold; `kv_entries`,
 //!   `outside`: the same for callers, and how it is changed from outside of any event
 //! - `housekeeping`: what is old goes
-//! - `outbox`, `ended`: delivery, at most once and in order within a chat; what comes of it
+//! - `outbox`, `revocations`, `ended`: delivery, at most once and in order within a chat; what comes of it
 //! - [`deliveries`]: reports on their way to webhooks
 //! - [`idempotency`]: calls of the API that must not be done twice
 //! - `timers`: timers of scripts
@@ -78,6 +78,7 @@ pub mod pause;
 pub mod record;
 mod refusals;
 mod reload;
+mod revocations;
 mod rules;
 pub mod scheduler;
 pub mod script_detail;

@@ -26,6 +26,9 @@ pub const UNJOURNALLED: usize = 4_096;
 /// they expire before that; more is a flood.
 pub const OUTBOX: usize = 10_000;
 
+/// Bytes of those acts. 64 MiB: 10,000 long messages, and an account that is offline holds no more of the host's memory.
+pub const OUTBOX_BYTES: usize = 64 << 20;
+
 /// Acts of one account among which a message that it sent is looked for. Messages can be taken back for two minutes,
 /// in which a network takes far fewer.
 pub const SENT: u32 = 10_000;
@@ -144,6 +147,10 @@ pub const BUDGETS: [(&str, Rate); 3] = [
 /// Members that one account kicks, whoever asks: scripts, webhooks and API callers together. 30/min: a person with a
 /// list works no faster, and a stolen key does not empty a group of a thousand before somebody sees it.
 pub const KICKS: Rate = Rate { count: 30, per_ms: 60_000 };
+
+/// What one script is told of its actions: results it asked for, and fetches that were refused. 1,000/min: a message to five
+/// hundred groups with all their results, and still an end to one that asks sixty-four times whenever it is told.
+pub const TOLD: Rate = Rate { count: 1_000, per_ms: 60_000 };
 
 /// Counts of budgets that are kept at once: a count for each script, action and chat that was not idle for long. 100,000 are
 /// some 15 MiB; beyond it nothing more is granted until some are full again.
@@ -395,6 +402,7 @@ pub fn rows() -> Vec<LimitRow> {
         row("events queued in one chat", &CHAT_QUEUE, Code::LimitQueue),
         row("events queued in all chats", &TOTAL_QUEUE, Code::LimitQueue),
         row("acts of one account that wait", &OUTBOX, Code::OutboxFull),
+        row("bytes of acts of one account that wait", &OUTBOX_BYTES, Code::OutboxFull),
         row("timers of one script in one chat", &TIMERS_PER_CHAT, Code::LimitTimers),
         row("timers of one script", &TIMERS_PER_SCRIPT, Code::LimitTimers),
         row("fetches of one script that wait", &FETCHES_OPEN, Code::LimitFetches),
@@ -410,6 +418,7 @@ pub fn rows() -> Vec<LimitRow> {
         ..LimitRow::fixed(limit, allows, Code::LimitKvTotal)
     }));
     rows.extend(budgets);
+    rows.push(row("results told to one script", &String::from(TOLD), Code::BudgetExhausted));
     rows.push(row("kicks of one account, whoever asks", &String::from(KICKS), Code::ModerationRate));
     rows
 }

@@ -16,6 +16,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::limits;
+use crate::outbox::Outbox;
 use crate::reload::Watch;
 use crate::script_setup::ScriptSetups;
 use crate::scripts::Catalog;
@@ -63,6 +64,7 @@ pub struct ConfigStatus {
 pub(crate) struct LiveConfig {
     file: Option<Arc<dyn ConfigFile>>,
     catalog: Arc<Catalog>,
+    outbox: Arc<Outbox>,
     waiting: Waiting,
     /// The hash of the text that was looked at last; `None` if there was no file yet. Held while the file is looked at, so
     /// that one look follows the other.
@@ -72,11 +74,16 @@ pub(crate) struct LiveConfig {
 
 impl LiveConfig {
     /// The file that the host was started with, as it is now.
-    pub(crate) fn new(file: Option<Arc<dyn ConfigFile>>, catalog: Arc<Catalog>, waiting: Waiting) -> Self {
+    pub(crate) fn new(
+        file: Option<Arc<dyn ConfigFile>>,
+        catalog: Arc<Catalog>,
+        outbox: Arc<Outbox>,
+        waiting: Waiting,
+    ) -> Self {
         let path = file.as_ref().map(|file| file.path().display().to_string());
         let status = Mutex::new(ConfigStatus { file: path, ..ConfigStatus::default() });
         let seen = file.as_ref().and_then(|file| file.started_with()).map(hash);
-        Self { file, catalog, waiting, seen: Mutex::new(seen), status }
+        Self { file, catalog, outbox, waiting, seen: Mutex::new(seen), status }
     }
 
     /// Watches the file for as long as what this returns is kept. Looks at it once, for what came since it was read.
@@ -160,6 +167,7 @@ impl LiveConfig {
             };
             wrong.iter().map(line).collect::<Vec<_>>().join("\n")
         })?;
+        self.outbox.reconsider();
         Ok(reread.needs_restart)
     }
 

@@ -106,7 +106,9 @@ fn check_target(
     let Some(target) = group.members.get(member) else {
         return Err(Refusal::new(Code::ModerationAbsent, format!("`{member}` is not a member of the group")));
     };
-    match target.role.unwrap_or(Role::Member) {
+    // Some networks say whose a group is, and not what its members are.
+    let owns = group.owner_id.as_deref() == Some(member);
+    match if owns { Role::Owner } else { target.role.unwrap_or(Role::Member) } {
         Role::Owner => Err(Refusal::new(Code::ModerationTarget, "the target owns the group")),
         Role::Admin if !(may_target_admins && own == Some(Role::Owner)) => {
             Err(Refusal::new(Code::ModerationTarget, "the target is an admin of the group").hint(
@@ -165,6 +167,18 @@ mod tests {
         }
         assert_eq!(code(Role::Owner, &kick(&["admin"]), false), Some(Code::ModerationTarget));
         assert_eq!(code(Role::Owner, &kick(&["admin"]), true), None);
+    }
+
+    #[test]
+    fn nobody_moderates_the_owner_of_a_group_whose_roles_are_not_known() {
+        let mut roster = roster(Role::Admin);
+        let mut group = Group::clone(roster.groups.get("g").unwrap());
+        let owner = Person { id: "o".into(), ..Person::default() };
+        group.members = group.members.iter().map(|member| Person::clone(member)).chain([owner]).collect();
+        group.owner_id = Some("o".into());
+        roster.groups = [group].into_iter().collect();
+        let refusal = check(&roster, Some((ChatKind::Group, "g")), &kick(&["o"]), true).unwrap_err();
+        assert_eq!(refusal.code, Code::ModerationTarget);
     }
 
     #[test]

@@ -27,7 +27,7 @@ use crate::act_outcome::ActOutcome;
 use crate::ended::Ended;
 use crate::fetches::Fetches;
 use crate::intake::Intake;
-use crate::pause::Pauses;
+use crate::revocations::Revocations;
 use crate::waiting::Waiting;
 
 /// Acts that are decided and not yet confirmed by their network.
@@ -37,7 +37,9 @@ pub(crate) struct Outbox {
     intake: Arc<Intake>,
     fetches: Fetches,
     waiting: Waiting,
-    pauses: Arc<Pauses>,
+    revocations: Revocations,
+    /// Tells acts that wait to look again whether they may still be done.
+    reconsidered: watch::Sender<()>,
     tasks: Handle,
     queues: Mutex<Queues>,
     /// Acts that have taken their turn and were noted down as on their way when they were decided.
@@ -62,12 +64,23 @@ impl Outbox {
         intake: Arc<Intake>,
         fetches: Fetches,
         waiting: Waiting,
-        pauses: Arc<Pauses>,
+        revocations: Revocations,
         tasks: Handle,
     ) -> Self {
-        let closing = watch::Sender::new(false);
-        let (queues, started, callers) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { store, accounts, intake, fetches, waiting, pauses, tasks, queues, started, callers, closing }
+        Self {
+            store,
+            accounts,
+            intake,
+            fetches,
+            waiting,
+            revocations,
+            reconsidered: watch::Sender::new(()),
+            tasks,
+            queues: Mutex::default(),
+            started: Mutex::default(),
+            callers: Mutex::default(),
+            closing: watch::Sender::new(false),
+        }
     }
 
     /// The host is about to stop: an act whose account is not running, or stops now, is not given up but stays.
@@ -88,7 +101,7 @@ impl Outbox {
     /// Counts an act that is about to be decided; [`Outbox::deliver`] or [`Outbox::forget`] follows.
     pub(crate) fn expect(&self, act: &Act) {
         if let Some(account) = self.accounts.get(act.account.as_str()) {
-            account.count_acts(1);
+            account.expect(act);
         }
     }
 
@@ -122,7 +135,7 @@ impl Outbox {
         for act in acts {
             self.fetches.end(act);
             if let Some(account) = self.accounts.get(act.account.as_str()) {
-                account.count_acts(-1);
+                account.end(act);
             }
             self.started.lock().remove(&act.number);
             let text = "the decision could not be kept in the store";
@@ -134,7 +147,7 @@ impl Outbox {
     pub(crate) fn deliver(self: &Arc<Self>, acts: Vec<Act>) {
         let mut due = Vec::with_capacity(acts.len());
         for act in acts {
-            match self.pauses.refusal_of(&act) {
+            match self.refusal_of(&act) {
                 Some(refusal) => self.call_off(&act, &refusal),
                 None if matches!(act.body, ActionBody::Fetch { .. }) => {
                     self.tasks.spawn(self.clone().fetch(act));
@@ -179,12 +192,18 @@ impl Outbox {
         while chats.next().await.is_some() {}
     }
 
-    /// Calls off what waits and is paused by now. What is with a network already may happen.
-    pub(crate) fn call_off_paused(self: &Arc<Self>) {
+    fn refusal_of(&self, act: &Act) -> Option<Refusal> {
+        let embedded = self.accounts.get(act.account.as_str()).is_some_and(|account| account.sim().is_some());
+        self.revocations.refusal_of(act, embedded)
+    }
+
+    /// Calls off what waits and may not be done any more. What is with a network already may happen.
+    pub(crate) fn reconsider(self: &Arc<Self>) {
+        self.reconsidered.send_replace(());
         let mut paused = Vec::new();
         for queue in self.queues.lock().chats.values_mut() {
             for act in std::mem::take(queue) {
-                match self.pauses.refusal_of(&act) {
+                match self.refusal_of(&act) {
                     Some(refusal) => paused.push((act, refusal)),
                     None => queue.push_back(act),
                 }
@@ -282,7 +301,7 @@ impl Outbox {
             self.intake.queue(account, events, vec![row], tell);
             // Only now: whoever sees that no act waits may rely on what it caused being queued.
             self.fetches.end(act);
-            account.count_acts(-1);
+            account.end(act);
         } else {
             self.fetches.end(act);
             self.store.write(Batch::from(vec![row]), |result| {

@@ -16,7 +16,6 @@ use mynah_model::refusal::{Code, Refusal};
 use mynah_store::{AuditEntry, Reader, StoreError, Write};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
 
 use crate::audit::Asked;
 use crate::handling::Handling;
@@ -70,17 +69,11 @@ impl fmt::Display for Scope {
 }
 
 /// Everything that is paused.
+#[derive(Default)]
 pub(crate) struct Pauses {
     list: ArcSwap<Vec<Pause>>,
     /// Held while the list is changed.
     changing: Mutex<()>,
-    changed: watch::Sender<u64>,
-}
-
-impl Default for Pauses {
-    fn default() -> Self {
-        Self { list: ArcSwap::default(), changing: Mutex::default(), changed: watch::Sender::new(0) }
-    }
 }
 
 impl Pauses {
@@ -105,11 +98,6 @@ impl Pauses {
     /// All that is paused.
     pub(crate) fn all(&self) -> Arc<Vec<Pause>> {
         self.list.load_full()
-    }
-
-    /// Tells of every change.
-    pub(crate) fn watch(&self) -> watch::Receiver<u64> {
-        self.changed.subscribe()
     }
 
     /// Why something is not done there, if it is paused.
@@ -154,7 +142,6 @@ impl Pauses {
         // A list of names and numbers can always be written.
         let value = serde_json::to_string(&list).unwrap_or_default();
         self.list.store(Arc::new(list));
-        self.changed.send_modify(|count| *count += 1);
         Write::Meta { key: FACT.to_owned(), value }
     }
 }
@@ -183,7 +170,7 @@ impl Handling {
     pub(crate) fn pause(&self, scope: Scope, changing: &Changing<'_>) -> Result<Vec<Write>, Refusal> {
         let entry = self.note("pause", &scope, changing);
         let write = self.pauses.pause(scope, changing.at, changing.by)?;
-        self.outbox.call_off_paused();
+        self.outbox.reconsider();
         Ok(vec![write, entry])
     }
 

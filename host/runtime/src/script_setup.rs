@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use mynah_engine::{ImportGrants, InstancePolicy, Limits};
 use mynah_model::address::AddressPattern;
 use mynah_model::names::{ReleaseId, ScriptName};
@@ -90,6 +92,9 @@ impl ScriptSetup {
 
 /// The setups of all scripts that the operator listed.
 pub type ScriptSetups = HashMap<ScriptName, ScriptSetup>;
+
+/// The setups in force now.
+pub(crate) type SharedSetups = Arc<ArcSwap<ScriptSetups>>;
 
 /// Where scripts come from, and what the operator set for them.
 #[derive(Debug, Default)]

@@ -31,7 +31,7 @@ use crate::found::{self, Found, wrong_name};
 use crate::grants::{KvQuota, Mode};
 use crate::rules::{LiveScript, Rules};
 use crate::script_detail::ScriptDetail;
-use crate::script_setup::{ScriptSetup, ScriptSetups, ScriptSources};
+use crate::script_setup::{ScriptSetup, ScriptSetups, ScriptSources, SharedSetups};
 use crate::status::ScriptStatus;
 use crate::waiting::Waiting;
 use releases::{Admission, waits};
@@ -66,7 +66,7 @@ pub(crate) struct Known {
 pub(crate) struct Catalog {
     engine: Engine,
     sources: ScriptSources,
-    setups: Mutex<Arc<ScriptSetups>>,
+    setups: SharedSetups,
     accepted: Accepted,
     rules: Arc<ArcSwap<Rules>>,
     waiting: Waiting,
@@ -83,7 +83,7 @@ impl Catalog {
         waiting: Waiting,
         store: Store,
     ) -> io::Result<Self> {
-        let setups = Mutex::new(Arc::new(std::mem::take(&mut sources.setups)));
+        let setups = Arc::new(ArcSwap::from_pointee(std::mem::take(&mut sources.setups)));
         let accepted = Accepted::open(sources.accepted.take())?;
         let (entries, scanning) = (Mutex::default(), Mutex::default());
         Ok(Self { engine, sources, setups, accepted, rules, waiting, store, entries, scanning })
@@ -94,7 +94,12 @@ impl Catalog {
     }
 
     fn setups(&self) -> Arc<ScriptSetups> {
-        self.setups.lock().clone()
+        self.setups.load_full()
+    }
+
+    /// What the operator says of scripts at any time.
+    pub(crate) fn shared_setups(&self) -> SharedSetups {
+        self.setups.clone()
     }
 
     fn setup(&self, name: &str) -> ScriptSetup {

@@ -9,6 +9,7 @@ mynah_sdk::rule!(
         .command(Command::new("key"), |call| fetch("key", call.rest).with_secret("key"))
         .command(Command::new("chase"), |call| fetch(chase(call.rest), call.rest))
         .command(Command::new("flood"), flood)
+        .command(Command::new("multiply"), |call| multiply(call.rest))
         .command(Command::new("hello"), |_| reply("hello yourself"))
         .on_fetched(tell)
 );
@@ -22,13 +23,18 @@ fn flood(call: &CommandCall) -> Result<Vec<Action>> {
     Ok((0..count).map(|number| fetch(format!("flood {number}"), &url).into()).collect())
 }
 
-fn tell(_: &Event, fetched: &FetchFinished) -> Action {
+fn multiply(url: &str) -> Vec<Action> {
+    (0..64).map(|_| fetch(format!("multiply {url}"), url).into()).collect()
+}
+
+fn tell(_: &Event, fetched: &FetchFinished) -> Vec<Action> {
     let tag = &fetched.tag;
-    if let Some(url) = tag.strip_prefix("chase ") {
-        return fetch(chase(url), url).into();
+    if let Some(url) = tag.strip_prefix("multiply ") {
+        return multiply(url);
     }
-    match &fetched.response {
+    vec![match &fetched.response {
+        _ if tag.starts_with("chase ") => fetch(tag, &tag["chase ".len()..]).into(),
         Ok(answer) => reply(format!("{tag}: {} {}", answer.status, answer.text())).into(),
         Err(why) => reply(format!("{tag}: {why}")).into(),
-    }
+    }]
 }

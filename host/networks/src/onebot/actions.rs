@@ -155,9 +155,10 @@ fn answer(request_id: &str, from: Option<&str>, approve: bool, text: Option<&str
     })
 }
 
-/// An id as the number that the protocol wants: some implementations take no text.
+/// An id as the number that the protocol wants: some implementations take no text. One number has one name: `007` would be
+/// another chat than `7` to budgets and pauses.
 pub(super) fn number(what: &str, id: &str) -> Result<i64, String> {
-    let number = id.parse().ok().filter(|number| *number > 0);
+    let number = id.parse::<i64>().ok().filter(|number| *number > 0 && number.to_string() == id);
     number.ok_or_else(|| format!("{what} is a QQ number, not `{}`", excerpt(id)))
 }
 

@@ -22,6 +22,7 @@ impl<'a> ActingAccount<'a> {
             state: account.state(),
             embedded: account.sim().is_some(),
             outbox: account.acts_waiting(),
+            outbox_bytes: account.act_bytes_waiting(),
         }
     }
 }

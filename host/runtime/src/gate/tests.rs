@@ -59,6 +59,7 @@ fn roster() -> Roster {
 
 struct Case {
     sightings: Sightings,
+    outbox_bytes: usize,
     grants: Option<Grants>,
     event: Option<Event>,
     embedded: bool,
@@ -76,6 +77,7 @@ impl Case {
     fn caller() -> Self {
         Self {
             sightings: Sightings::default(),
+            outbox_bytes: 0,
             grants: None,
             event: None,
             embedded: false,
@@ -102,6 +104,7 @@ impl Case {
             state: self.state,
             embedded: self.embedded,
             outbox: 0,
+            outbox_bytes: self.outbox_bytes,
         };
         let occasion = Occasion {
             actor: &actor,
@@ -166,6 +169,40 @@ fn chains_and_late_events_are_cut() {
     assert_eq!(Case::script().on(event(3, NOW)).code(reply()), "loop.depth");
     assert_eq!(Case::script().on(event(0, NOW - 300_000)).code(reply()), "granted");
     assert_eq!(Case::script().on(event(0, NOW - 300_001)).code(reply()), "action.expired");
+}
+
+#[test]
+fn a_timer_makes_no_new_event_of_an_old_one() {
+    let schedule = || {
+        let when = When::AfterMs(0);
+        Action::new(ActionBody::Schedule { when, tag: "t".into(), payload: None })
+    };
+    assert_eq!(Case::script().on(event(0, NOW - 300_000)).code(schedule()), "granted");
+    assert_eq!(Case::script().on(event(0, NOW - 300_001)).code(schedule()), "action.expired");
+}
+
+#[test]
+fn a_script_reaches_people_whom_the_roster_has_not_only_where_they_were_met() {
+    let mut case = Case::script();
+    case.grants.as_mut().unwrap().chats = vec!["qq".parse().unwrap()];
+    let temporary = |id: &str, via: &str| {
+        let mut action = send(ChatKind::Temporary, id);
+        action.target.as_mut().unwrap().via = Some(via.to_owned());
+        action
+    };
+    assert_eq!(case.code(temporary("m", "group/g")), "granted");
+    for (id, via) in [("0m", "group/g"), ("m", "group/0g"), ("m", "discuss/g"), ("m", "g")] {
+        assert_eq!(case.code(temporary(id, via)), "chat.unknown", "{id} {via}");
+    }
+    assert_eq!(case.code(send(ChatKind::Other, "m")), "chat.unknown");
+    assert_eq!(Case::caller().code(temporary("m", "group/0g")), "granted", "callers name what they like");
+}
+
+#[test]
+fn acts_that_wait_are_bounded_by_their_bytes_too() {
+    let at = |outbox_bytes| Case { outbox_bytes, ..Case::script() }.code(reply());
+    assert_eq!(at(limits::OUTBOX_BYTES - 1), "granted");
+    assert_eq!(at(limits::OUTBOX_BYTES), "outbox.full");
 }
 
 #[test]

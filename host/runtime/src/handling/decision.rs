@@ -109,11 +109,17 @@ impl Handling {
         let written = std::mem::take(&mut *state.lock());
         decision.grown.push((script.name.clone(), written.growth()));
         decision.writes.extend(self.uncommitted.stage(&script.name, address, written, ticket));
-        for action in actions {
+        for mut action in actions {
             let name = action.body.name();
-            // A script that tries again whenever it is told what became of it would be told for ever.
+            // A script that tries again whenever it is told what became of it would be told for ever, and one that tries
+            // many times for each would be told of nothing else.
             let is_fetch = matches!(action.body, ActionBody::Fetch { .. });
-            let tells = (action.tell_result || is_fetch) && event.depth <= limits::LOOP_DEPTH;
+            action.tell_result =
+                action.tell_result && event.depth <= limits::LOOP_DEPTH && self.may_be_told(&live, now);
+            let is_told = |action: &Action| match is_fetch && !action.tell_result {
+                true => event.depth <= limits::LOOP_DEPTH && self.may_be_told(&live, now),
+                false => action.tell_result,
+            };
             let number = self.next_act();
             let mut verdict = self.gate(event, account, &live, &actor, action.clone(), number, now);
             match &verdict {
@@ -140,24 +146,23 @@ impl Handling {
             let asked =
                 Asked { number, at: now, actor: &actor, address: Some(address), seq: Some(event.seq) };
             decision.writes.extend(asked.verdict(&action, &verdict));
-            let tell = tells.then_some(action);
             match verdict {
                 Verdict::Granted(act) => decision.acts.push(act),
                 Verdict::DryRun(act) => {
-                    if act.tell_result || is_fetch {
+                    if is_told(&action) {
                         let text = "the script runs dry: noted down and not done";
                         decision.told.push((act, Ended::refused(Outcome::DryRun, Code::GrantMissing, text)));
                     }
                 }
                 Verdict::Paused(act, refusal) => {
-                    if act.tell_result || is_fetch {
+                    if is_told(&action) {
                         let ended = Ended::refused(Outcome::DryRun, refusal.code, &refusal.text);
                         decision.told.push((act, ended));
                     }
                 }
                 // The host has done it by then, and no network will tell.
                 Verdict::Schedule { .. } | Verdict::Cancel { .. } | Verdict::Stop => {
-                    if let Some(action) = tell {
+                    if is_told(&action) {
                         let act = self.told_act(event, account, &actor, action, now);
                         decision.told.push((act, Ended::done(Receipt::default())));
                     }
@@ -168,7 +173,7 @@ impl Handling {
                     }
                     live.refusals.count(name, refusal.code);
                     tracing::info!(script = %script.name, seq = %event.seq, action = name, code = %refusal.code, "action refused: {}", refusal.text);
-                    if let Some(action) = tell {
+                    if is_told(&action) {
                         let act = self.told_act(event, account, &actor, action, now);
                         let ended = Ended::refused(outcome_of(refusal.code), refusal.code, &refusal.text);
                         decision.told.push((act, ended));
@@ -177,6 +182,15 @@ impl Handling {
             }
         }
         decision.calls.push(record);
+    }
+
+    /// Whether a script may be told of one more of its actions; that it was not is counted.
+    fn may_be_told(&self, live: &LiveScript, now: i64) -> bool {
+        let told = self.budgets.told.take(&[(live.script.name.clone(), limits::TOLD)], 1, now).is_ok();
+        if !told {
+            live.refusals.count("result", Code::BudgetExhausted);
+        }
+        told
     }
 
     #[expect(clippy::too_many_arguments, reason = "everything that the gate looks at")]

@@ -32,6 +32,7 @@ use crate::outbox::Outbox;
 use crate::pause::Pauses;
 use crate::record::Records;
 use crate::reload::Watch;
+use crate::revocations::Revocations;
 use crate::rules::Rules;
 use crate::scheduler::Scheduler;
 use crate::scripts::Catalog;
@@ -92,26 +93,30 @@ impl Host {
         // Before anything is recovered that may be theirs.
         lifecycle.recover_made()?;
         store.read(|reader| sightings::recover(reader, &accounts, recovery.last_seq))?;
-        let outbox = Arc::new(Outbox::new(
-            store.clone(),
-            accounts.clone(),
-            intake.clone(),
-            Fetches::new(rules.clone()),
-            waiting.clone(),
-            pauses.clone(),
-            tasks.clone(),
-        ));
-        let timers = Arc::new(Timers::default());
-        let records = Arc::new(Records::new());
         let catalog =
             Catalog::new(engine.clone(), config.scripts, rules.clone(), waiting.clone(), store.clone());
         let catalog = Arc::new(catalog.map_err(|error| HostError::ScriptsFolder {
             path: "releases, in the data folder".into(),
             error: error.to_string(),
         })?);
+        let outbox = Arc::new(Outbox::new(
+            store.clone(),
+            accounts.clone(),
+            intake.clone(),
+            Fetches::new(rules.clone()),
+            waiting.clone(),
+            Revocations::new(pauses.clone(), catalog.shared_setups()),
+            tasks.clone(),
+        ));
+        let timers = Arc::new(Timers::default());
+        let records = Arc::new(Records::new());
         let scripts_watch = load_scripts(&catalog)?;
-        let live_config =
-            Arc::new(LiveConfig::new(config.config_file.take(), catalog.clone(), waiting.clone()));
+        let live_config = Arc::new(LiveConfig::new(
+            config.config_file.take(),
+            catalog.clone(),
+            outbox.clone(),
+            waiting.clone(),
+        ));
 
         for event in recovery.unhandled {
             let event = match event {

@@ -37,7 +37,7 @@ impl Outbox {
             room = self.fetches.room(act) => room?,
             () = self.waiting.until(act.expires_at) => return Some(expired("it waited for its turn for too long")),
         };
-        if let Some(refusal) = self.pauses.refusal_of(act) {
+        if let Some(refusal) = self.refusal_of(act) {
             return Some(called_off(&refusal));
         }
         match self.store.write_durable(Write::OutboxSending(act.number).into()).await {
@@ -76,11 +76,11 @@ impl Outbox {
     /// Does an act once its account is running. `None` if the host stops before: the act stays for its next start.
     async fn perform(&self, account: &Account, act: &Act) -> Option<Ended> {
         let mut state = account.watch_state();
-        let mut changed = self.pauses.watch();
+        let mut changed = self.reconsidered.subscribe();
         let mut started = self.started.lock().remove(&act.number);
         loop {
             changed.mark_unchanged();
-            if let Some(refusal) = self.pauses.refusal_of(act) {
+            if let Some(refusal) = self.refusal_of(act) {
                 return Some(called_off(&refusal));
             }
             if started && account.state() != AccountState::Running {

@@ -5,7 +5,7 @@ use mynah_model::address::ChatKind;
 use mynah_model::clock::SystemClock;
 use mynah_model::event::{Event, EventBody};
 use mynah_model::message::Segment;
-use mynah_model::names::Seq;
+use mynah_model::names::{ReleaseId, ScriptName, Seq};
 use mynah_model::roster::Roster;
 use mynah_networks::network::{Boxed, Closed, Happening, Network, NetworkError, Receipt, Sink, StopSignal};
 use mynah_networks::sim::{Sim, SimConfig};
@@ -13,14 +13,19 @@ use mynah_networks::sim::{Sim, SimConfig};
 use super::*;
 use crate::account::ApiKind;
 use crate::ended::chat_of;
+use crate::grants::Mode;
+use crate::pause::Pauses;
 use crate::rules::Rules;
 use crate::scheduler::Scheduler;
+use crate::script_setup::{ScriptSetup, SharedSetups};
 
 struct Stage {
     store: Store,
     account: Arc<Account>,
     intake: Arc<Intake>,
     outbox: Arc<Outbox>,
+    pauses: Arc<Pauses>,
+    setups: SharedSetups,
 }
 
 fn stage() -> Stage {
@@ -35,10 +40,18 @@ fn stage_on(network: Arc<dyn Network>) -> Stage {
     let scheduler = Arc::new(Scheduler::new(1));
     let intake = Intake::new(store.clone(), scheduler, rules.clone(), waiting.clone(), recovery.last_seq);
     let (intake, accounts) = (Arc::new(intake), Arc::new(Accounts::new(vec![account.clone()])));
-    let (fetches, pauses) = (Fetches::new(rules), Arc::default());
-    let outbox =
-        Outbox::new(store.clone(), accounts, intake.clone(), fetches, waiting, pauses, Handle::current());
-    Stage { store, account, intake, outbox: Arc::new(outbox) }
+    let (pauses, setups) = (Arc::<Pauses>::default(), SharedSetups::default());
+    let revocations = Revocations::new(pauses.clone(), setups.clone());
+    let outbox = Outbox::new(
+        store.clone(),
+        accounts,
+        intake.clone(),
+        Fetches::new(rules),
+        waiting,
+        revocations,
+        Handle::current(),
+    );
+    Stage { store, account, intake, outbox: Arc::new(outbox), pauses, setups }
 }
 
 impl Stage {
@@ -105,18 +118,41 @@ async fn what_waits_is_called_off_when_it_is_paused_and_not_done_when_that_ends(
     let stage = stage();
     let waiting = [stage.decide(1).await, stage.decide(2).await];
     let scope = crate::pause::Scope { script: None, chats: "sim".parse().unwrap() };
-    stage.outbox.pauses.pause(scope, 0, &Actor::Host).unwrap();
-    stage.outbox.call_off_paused();
+    stage.pauses.pause(scope, 0, &Actor::Host).unwrap();
+    stage.outbox.reconsider();
     for outcome in waiting {
         let outcome = outcome.await.unwrap();
         assert_eq!((outcome.outcome, outcome.code.as_str()), (Outcome::DryRun, "host.paused"));
     }
     let later = stage.decide(3).await.await.unwrap();
     assert_eq!(later.outcome, Outcome::DryRun, "its decision was on its way");
-    stage.outbox.pauses.resume(|_| true);
+    stage.pauses.resume(|_| true);
     stage.enter(AccountState::Running).await.unwrap();
     assert_eq!([1, 2, 3].map(|number| stage.state(number)), [OutboxState::Ended(Outcome::DryRun); 3]);
     assert_eq!(stage.account.acts_waiting(), 0);
+}
+
+#[tokio::test]
+async fn what_waits_of_a_script_is_called_off_when_the_operator_switches_it_off() {
+    let stage = stage();
+    let script: ScriptName = "guard".parse().unwrap();
+    let mut setup = ScriptSetup::default();
+    setup.grants.allow.insert("send".into());
+    setup.grants.chats = vec!["sim".parse().unwrap()];
+    stage.setups.store(Arc::new([(script.clone(), setup.clone())].into()));
+    let mut act = stage.act(1);
+    act.by = Actor::Script { name: script.clone(), release: ReleaseId([0; 32]) };
+    stage.outbox.expect(&act);
+    let outcome = stage.outbox.outcome_of(act.number);
+    stage.store.write_durable(Write::OutboxDecided(act.clone()).into()).await.unwrap();
+    stage.outbox.deliver(vec![act]);
+    tokio::task::yield_now().await;
+    assert_eq!(stage.state(1), OutboxState::Decided);
+    setup.grants.mode = Mode::Off;
+    stage.setups.store(Arc::new([(script, setup)].into()));
+    stage.outbox.reconsider();
+    let outcome = outcome.await.unwrap();
+    assert_eq!((outcome.outcome, outcome.code.as_str()), (Outcome::DryRun, "grant.missing"));
 }
 
 /// Panics at every act.

@@ -66,7 +66,7 @@ impl Catalog {
                     None => {}
                 }
             }
-            *self.setups.lock() = Arc::new(setups);
+            self.setups.store(Arc::new(setups));
             self.swap(&entries);
         }
         if let Err(error) = self.look() {

@@ -8,15 +8,12 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::Request;
+use axum::http::StatusCode;
 use axum::http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, UPGRADE};
-use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use bytes::Bytes;
 use hyper_util::rt::TokioIo;
-use mynah_networks::onebot::limits::POST_BYTES;
 use mynah_networks::onebot::{Accepted, Door, OneBot, Refused};
 use parking_lot::Mutex;
 
@@ -73,22 +70,15 @@ impl Doors {
                 router.route(path, get(knock))
             }
             (None, Some(post_box)) => {
-                let take_in = async move |headers: HeaderMap, body: Result<Bytes, BytesRejection>| match body
-                {
-                    // An answer with a body would be a quick operation: what is done is done by calls.
-                    Ok(body) => match post_box.take_in(&headers, &body).await {
+                let take_in = async move |request: Request| {
+                    let (head, body) = request.into_parts();
+                    match post_box.take_in(&head.headers, body.into_data_stream()).await {
+                        // An answer with a body would be a quick operation: what is done is done by calls.
                         Ok(()) => StatusCode::NO_CONTENT.into_response(),
                         Err(refused) => refusals.answer(&at, refused),
-                    },
-                    Err(rejection) => {
-                        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                            post_box.note_too_large();
-                        }
-                        rejection.into_response()
                     }
                 };
-                let bounded = post(take_in).layer(DefaultBodyLimit::max(POST_BYTES));
-                router.route(path, bounded)
+                router.route(path, post(take_in))
             }
             (None, None) => router,
         };

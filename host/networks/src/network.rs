@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mynah_model::Attrs;
 use mynah_model::action::Act;
@@ -55,6 +56,13 @@ pub trait Network: Send + Sync + 'static {
     fn take_turn(&self, act: &Act) -> bool {
         let _ = act;
         true
+    }
+
+    /// How long one act may take that takes longer than others, such as one that is many calls in a row, each in its turn. What
+    /// takes longer than it may is given up and counts as unknown.
+    fn time_for(&self, act: &Act) -> Option<Duration> {
+        let _ = act;
+        None
     }
 
     /// The picture of somebody, as the network has it: the bytes of a PNG, JPEG, GIF or WebP file.

@@ -8,9 +8,10 @@
 //! # Layout
 //! - `dial`, `door`, `token`, `trust`: how a connection is made, by us or by the peer; `connecting`, `back_off`: and made again
 //! - `session`: one connection; `login`: its beginning; `socket`, `watchdog`: one WebSocket of it
-//! - `gaps`: the times without a connection
-//! - `http`: calls and posted events, where there is no connection
-//! - `arrivals`: what comes in; `answers`: calls that wait; `remembered`: what came before; `lanes`: reports in order
+//! - `gaps`: the times without a connection; `identity`: whose account it is
+//! - `http`, `post_box`: calls and posted events, where there is no connection
+//! - `arrivals`: what comes in; `answers`: calls that wait; `remembered`: what came before; `lanes`: reports in order;
+//!   `backlog`: what waits to be taken; `presence`: whether the account is online
 //! - `frame`, `values`: what comes, leniently read; [`oddity`]: what cannot be used; [`decode`]: one frame on its own
 //! - `posts`, `notices`, `segments`, `cq`, `request_id`: from the protocol's events to the host's
 //! - `acting`: doing an act; `actions`, `speech`: from the host's acts to the protocol's calls
@@ -23,6 +24,7 @@ mod actions;
 mod answers;
 mod arrivals;
 mod back_off;
+mod backlog;
 mod connecting;
 mod cq;
 mod decode;
@@ -31,6 +33,7 @@ mod door;
 mod frame;
 mod gaps;
 mod http;
+mod identity;
 mod lanes;
 pub mod limits;
 mod login;
@@ -41,7 +44,9 @@ mod own_acts;
 mod own_messages;
 mod pace;
 mod people;
+mod post_box;
 mod posts;
+mod presence;
 mod remembered;
 mod request_id;
 mod segments;
@@ -53,11 +58,11 @@ mod trust;
 mod values;
 mod watchdog;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
-use mynah_model::action::{Act, ActionBody};
-use mynah_model::address::ChatRef;
+use mynah_model::action::Act;
 use mynah_model::clock::Clock;
 use mynah_model::event::AccountState;
 use mynah_model::names::AccountName;
@@ -65,26 +70,30 @@ use parking_lot::Mutex;
 use tokio::sync::{Mutex as AsyncMutex, mpsc};
 
 use crate::network::{
-    Boxed, Closed, Connection, Happening, Network, NetworkError, Receipt, Redelivery, Sink, StopSignal,
+    Boxed, Closed, Connection, Network, NetworkError, Receipt, Redelivery, Sink, StopSignal,
 };
 use answers::Answers;
 use back_off::Lost;
+use backlog::Backlog;
+use door::Arrival;
 use gaps::Gaps;
+use identity::Identity;
 use lanes::Lanes;
 use members::Members;
 use oddity::{Oddities, Oddity};
 use own_acts::OwnActs;
 use own_messages::OwnMessages;
 use pace::Bucket;
-use remembered::Remembered;
+use post_box::Posted;
+use remembered::{Remembered, WayIn};
 use socket::Outgoing;
 
 pub use decode::{Decoded, decode};
 pub use dial::{SocketUrl, SocketUrlError};
 pub use door::{Accepted, Door, Io, Refused, Upgraded};
-use http::Posted;
-pub use http::{HttpUrl, HttpUrlError, PostBox};
+pub use http::{HttpUrl, HttpUrlError};
 pub use pace::Pace;
+pub use post_box::PostBox;
 pub use token::{Token, TokenError};
 pub use trust::{Trust, TrustError};
 
@@ -104,6 +113,8 @@ pub struct OneBotConfig {
     pub trust: Trust,
     /// How fast the account acts.
     pub pace: Pace,
+    /// The QQ number of the account; `None`: that of whoever logs in first.
+    pub self_id: Option<i64>,
 }
 
 /// Who dials whom.
@@ -123,7 +134,7 @@ pub enum Way {
 enum Ends {
     Forward(SocketUrl),
     ForwardPair { calls: SocketUrl, events: SocketUrl, url: SocketUrl },
-    Reverse { door: Door, arrivals: AsyncMutex<mpsc::Receiver<Upgraded>> },
+    Reverse { door: Door, arrivals: AsyncMutex<mpsc::Receiver<Arrival>> },
     Http { url: HttpUrl, post_box: PostBox, posts: AsyncMutex<mpsc::Receiver<Posted>> },
 }
 
@@ -145,6 +156,7 @@ pub struct OneBot {
     token: Token,
     trust: Trust,
     clock: Arc<dyn Clock>,
+    identity: Arc<Identity>,
     oddities: Arc<Oddities>,
     answers: Arc<Answers>,
     bucket: Bucket,
@@ -154,6 +166,9 @@ pub struct OneBot {
     own_acts: OwnActs,
     own_messages: OwnMessages,
     remembered: Mutex<Remembered>,
+    backlog: Backlog,
+    /// How many ways there were by which events came.
+    ways: AtomicU64,
     state: Mutex<AccountState>,
     gaps: Mutex<Gaps>,
     /// Why there is no connection.
@@ -167,13 +182,14 @@ impl OneBot {
     /// An account that is not connected yet.
     pub fn new(config: OneBotConfig, clock: Arc<dyn Clock>) -> Arc<Self> {
         let oddities = Arc::new(Oddities::new(config.account.clone()));
+        let identity = Arc::new(Identity::new(config.self_id));
         let ends = match config.way {
             Way::Forward(url) => Ends::Forward(url),
             Way::ForwardPair(url) => {
                 Ends::ForwardPair { calls: url.below("api"), events: url.below("event"), url }
             }
             Way::Reverse => {
-                let (door, arrivals) = Door::new(config.token.clone());
+                let (door, arrivals) = Door::new(config.token.clone(), identity.clone());
                 Ends::Reverse { door, arrivals: AsyncMutex::new(arrivals) }
             }
             Way::Http(url) => {
@@ -184,6 +200,7 @@ impl OneBot {
         Arc::new_cyclic(|me| Self {
             me: me.clone(),
             oddities,
+            identity,
             account: config.account,
             ends,
             token: config.token,
@@ -197,6 +214,8 @@ impl OneBot {
             own_acts: OwnActs::default(),
             own_messages: OwnMessages::default(),
             remembered: Mutex::default(),
+            backlog: Backlog::default(),
+            ways: AtomicU64::new(0),
             state: Mutex::new(AccountState::Init),
             gaps: Mutex::default(),
             trouble: Mutex::default(),
@@ -232,26 +251,17 @@ impl OneBot {
         }
     }
 
-    fn is_duplicate(&self, happening: &Happening) -> bool {
-        let (Some(message), Some(chat)) = (happening.body.message(), &happening.chat) else { return false };
-        // Without an id there is nothing to tell it by.
-        if matches!(message.id.as_str(), "" | "0") {
-            return false;
-        }
-        let chat = ChatRef { kind: chat.kind, id: chat.id.clone() };
-        self.remembered.lock().is_known(chat, &message.id, happening.time)
+    fn new_way(&self) -> WayIn {
+        WayIn(self.ways.fetch_add(1, Ordering::Relaxed))
     }
-}
 
-/// What an act takes of the account's pace. One for several members is several calls; whoever comes next waits for them.
-fn tokens(act: &Act) -> u32 {
-    let calls = match &act.body {
-        ActionBody::Shutup { members, .. }
-        | ActionBody::Unshutup { members }
-        | ActionBody::Kick { members, .. } => members.len().max(1),
-        _ => 1,
-    };
-    u32::try_from(calls).unwrap_or(u32::MAX)
+    /// Asks the peer whether it is there; whatever it says then is an answer.
+    fn ask_whether_there(&self) {
+        if let Some(link) = self.link.lock().as_ref() {
+            // With a full queue the peer takes nothing, and the silence will tell.
+            let _ = link.outgoing.try_send(Outgoing::Ping);
+        }
+    }
 }
 
 /// One run; over when dropped, however it ends.
@@ -281,6 +291,8 @@ impl Network for OneBot {
             *self.state.lock() = AccountState::Loading;
             // What was said while the account was stopped is nobody's loss.
             self.gaps.lock().end(self.clock.now());
+            self.backlog.clear();
+            self.identity.forget();
             self.logged_in.store(false, Ordering::SeqCst);
             tokio::select! {
                 biased;
@@ -294,12 +306,18 @@ impl Network for OneBot {
         Box::pin(self.act(act))
     }
 
-    fn turn<'a>(&'a self, act: &'a Act) -> Boxed<'a, ()> {
-        Box::pin(self.bucket.take(tokens(act)))
+    fn turn<'a>(&'a self, _: &'a Act) -> Boxed<'a, ()> {
+        // The first call's; the others wait for theirs while the act is done.
+        Box::pin(self.bucket.take())
     }
 
-    fn take_turn(&self, act: &Act) -> bool {
-        self.bucket.try_take(tokens(act))
+    fn take_turn(&self, _: &Act) -> bool {
+        self.bucket.try_take()
+    }
+
+    fn time_for(&self, act: &Act) -> Option<Duration> {
+        // The last call may begin at the end of the time for all.
+        (actions::calls_of(act) > 1).then(|| limits::ACT + limits::CALL + limits::LAST_WORDS)
     }
 
     fn redelivery(&self) -> Redelivery {
@@ -315,7 +333,7 @@ impl Network for OneBot {
     fn trouble(&self) -> Option<String> {
         self.trouble.lock().as_ref().map(|lost| match lost {
             Lost::Refused(why) => format!("the access token is refused: {why}"),
-            Lost::Cut(why) => why.clone(),
+            Lost::Another(why) | Lost::Cut(why) => why.clone(),
         })
     }
 }

@@ -47,7 +47,7 @@ pub const LOOP_DEPTH: u32 = 3;
 /// An action decided on an event older than this is of no use (design invariant 7); `max_action_age` changes it.
 pub const MAX_ACTION_AGE: Duration = Duration::from_secs(300);
 
-/// How long a network may take over one act before its outcome counts as unknown.
+/// How long a network may take over one act before its outcome counts as unknown, unless the network says that it is longer.
 pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long an act that found no connection waits before it is tried again, should the account's state not change.

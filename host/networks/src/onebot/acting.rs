@@ -26,17 +26,23 @@ impl OneBot {
         let gone = || NetworkError::Offline("there is no connection to OneBot".to_owned());
         let outgoing = self.link.lock().as_ref().map(|link| link.outgoing.clone()).ok_or_else(gone)?;
         let mut waiting = self.answers.expect();
-        let request = Request { action: call.action, params: call.params.clone(), echo: waiting.echo() };
         let until = Instant::now() + within;
+        let (action, params) = (call.action, call.params.clone());
+        let request = Request { action, params, echo: waiting.echo(), until };
         match timeout_at(until, outgoing.send(Outgoing::Call(request))).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) | Err(_) => return Err(gone()),
         }
-        let action = call.action;
         match timeout_at(until, waiting.answer()).await {
             Ok(Some(Answer::Done(data))) => Ok(data),
             Ok(Some(Answer::Failed(why))) => Err(NetworkError::Refused(format!("`{action}`: {why}"))),
-            Ok(Some(Answer::Unsure(why))) => Err(NetworkError::Unknown(format!("`{action}`: {why}"))),
+            // A question that was not understood in time was answered all the same.
+            Ok(Some(Answer::Unsure(why))) if call.only_asks() => {
+                Err(NetworkError::Refused(format!("`{action}`: {why}")))
+            }
+            Ok(Some(Answer::Unsure(why) | Answer::Lost(why))) => {
+                Err(NetworkError::Unknown(format!("`{action}`: {why}")))
+            }
             Ok(Some(Answer::NotAsked(why))) => Err(NetworkError::Offline(why)),
             Ok(None) => {
                 Err(NetworkError::Unknown(format!("the connection was lost before `{action}` was answered")))
@@ -48,7 +54,7 @@ impl OneBot {
         }
     }
 
-    /// Does an act, call by call.
+    /// Does an act, call by call. Its turn was the first call's; each of the others waits for one of its own.
     pub(super) async fn act(&self, act: &Act) -> Result<Receipt, NetworkError> {
         let calls = actions::calls(act, &self.files(act).await?)?;
         let sink = self.online()?;
@@ -57,8 +63,14 @@ impl OneBot {
         }
         let deeds = Deed::of(act);
         let (most, mut done) = (calls.len(), 0_usize);
-        let mut refusals = Vec::new();
+        let (mut refusals, mut cut) = (Vec::new(), None);
+        let until = Instant::now() + limits::ACT;
         for (place, call) in calls.iter().enumerate() {
+            if place > 0 && timeout_at(until, self.bucket.take()).await.is_err() {
+                let (left, seconds) = (most - place, limits::ACT.as_secs());
+                cut = Some(format!("{left} were not tried: at this `pace` {seconds} s were not enough"));
+                break;
+            }
             let result = match deeds.get(place) {
                 Some(deed) => self.do_deed(call, deed, act, &sink).await,
                 None => self.call(call, limits::CALL).await,
@@ -68,15 +80,23 @@ impl OneBot {
                 Err(NetworkError::Refused(why)) => refusals.push(why),
                 Err(error) if done == 0 && refusals.is_empty() => return Err(error),
                 // Not all of it happened, and not nothing.
+                Err(NetworkError::Offline(why)) => {
+                    cut = Some(format!("{} were not tried: {why}", most - place));
+                    break;
+                }
                 Err(error) => {
                     return Err(NetworkError::Unknown(format!("{done} of {most} were done, then: {error}")));
                 }
             }
         }
-        match refusals.first() {
-            None => Ok(Receipt::default()),
-            Some(why) if most == 1 => Err(NetworkError::Refused(why.clone())),
-            Some(why) => Err(NetworkError::Refused(format!("{done} of {most} were done; refused: {why}"))),
+        match (refusals.into_iter().next(), cut) {
+            (None, None) => Ok(Receipt::default()),
+            (Some(why), None) if most == 1 => Err(NetworkError::Refused(why)),
+            (refused, cut) => {
+                let refused = refused.map(|why| format!("refused: {why}"));
+                let why: Vec<_> = refused.into_iter().chain(cut).collect();
+                Err(NetworkError::Refused(format!("{done} of {most} were done; {}", why.join("; "))))
+            }
         }
     }
 

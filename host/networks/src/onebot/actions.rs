@@ -23,6 +23,21 @@ impl Call {
     pub(super) fn new(action: &'static str, params: Value) -> Self {
         Self { action, params }
     }
+
+    /// Whether it only asks, so that it makes no difference whether it was done.
+    pub(super) fn only_asks(&self) -> bool {
+        self.action.starts_with("get_")
+    }
+}
+
+/// How many calls an act takes.
+pub(super) fn calls_of(act: &Act) -> usize {
+    match &act.body {
+        ActionBody::Shutup { members, .. }
+        | ActionBody::Unshutup { members }
+        | ActionBody::Kick { members, .. } => members.len(),
+        _ => 1,
+    }
 }
 
 /// The calls that an act takes: one, or one for each member. `files` has those of the media folder that it sends.

@@ -17,8 +17,10 @@ pub(super) enum Answer {
     Done(Option<Box<RawValue>>),
     /// It did not, in its own words.
     Failed(String),
-    /// It does not know itself, or nothing came back.
+    /// It does not know itself.
     Unsure(String),
+    /// What came back, if anything did, is no answer.
+    Lost(String),
     /// It was never asked.
     NotAsked(String),
 }
@@ -70,6 +72,11 @@ impl Answers {
         waiting.is_some_and(|waiting| waiting.send(answer).is_ok())
     }
 
+    /// Whether somebody waits for an answer.
+    pub(super) fn is_awaited(&self, echo: &str) -> bool {
+        echo.parse().is_ok_and(|number: u64| self.waiting.lock().contains_key(&number))
+    }
+
     /// The connection is gone: nobody is answered any more.
     pub(super) fn abandon(&self) {
         self.waiting.lock().clear();
@@ -108,7 +115,9 @@ mod tests {
         let answers = Arc::new(Answers::default());
         let (mut one, mut two, gone) = (answers.expect(), answers.expect(), answers.expect());
         let late = gone.echo();
+        assert!(answers.is_awaited(&late));
         drop(gone);
+        assert!(!answers.is_awaited(&late) && !answers.is_awaited("abc"));
         assert!(answers.resolve(&two.echo(), Answer::Failed("two".into())));
         assert!(answers.resolve(&one.echo(), Answer::Failed("one".into())));
         assert!(!answers.resolve(&late, Answer::Failed("late".into())));

@@ -1,71 +1,80 @@
-//! What a peer sends, as it comes in: answers go to whoever waits for them, events to the host. Events that come before it
-//! is known who is logged in are kept until then.
+//! What a peer sends, as it comes in: answers go to whoever waits for them, events to the host. Events that cannot be taken
+//! yet are set aside, so that answers and pings are not kept waiting behind them.
+//!
+//! Nothing here waits: an event that was begun with is also done with, whenever the connection ends.
 
-use std::collections::VecDeque;
+use std::future::pending;
 use std::time::Duration;
 
+use mynah_model::address::ChatRef;
 use mynah_model::event::EventBody;
-use tokio::sync::watch;
 
 use super::answers::Answer;
 use super::back_off::Lost;
+use super::backlog::KeptFrame;
 use super::frame::{self, Frame, Turn};
-use super::http::Receipt;
-use super::limits;
 use super::oddity::Oddity;
+use super::post_box::Receipt;
 use super::posts::{Post, Reader};
-use super::session::{Presence, Session};
+use super::presence::Said;
+use super::remembered::WayIn;
+use super::session::Session;
 use super::socket::Carries;
+use crate::network::Happening;
 
 /// How a frame came.
-pub(super) enum Came {
-    /// Over a socket.
-    Over(Carries),
-    /// Posted, by somebody who waits until it is kept.
-    Posted(Receipt),
+pub(super) struct Came {
+    /// What is sent that way.
+    pub(super) carries: Carries,
+    pub(super) way: WayIn,
+    /// Who waits until it is journalled, if it was posted.
+    pub(super) receipt: Option<Receipt>,
 }
 
 impl Session {
-    /// Who is logged in; once somebody is, what was kept until then is taken.
-    pub(super) async fn take_backlog(
-        &self,
-        user: &mut watch::Receiver<Option<i64>>,
-        backlog: &mut Backlog,
-    ) -> Option<i64> {
-        let logged_in = *user.borrow_and_update();
-        if let Some(user) = logged_in {
-            for (text, receipt) in backlog.take() {
-                self.take_post(user, &text, receipt).await;
+    /// Whether more may be read: what would have to be set aside fits.
+    pub(super) fn may_read(&self) -> bool {
+        // Before the login the answers are what is waited for; what does not fit then is dropped and counted.
+        self.user.borrow().is_none() || !self.onebot.backlog.is_full()
+    }
+
+    /// Takes of what was set aside what can be taken now.
+    pub(super) fn take_backlog(&self) {
+        let Some(user) = *self.user.borrow() else { return };
+        while self.onebot.lanes.has_room()
+            && let Some(KeptFrame { text, way, mut receipt }) = self.onebot.backlog.take()
+        {
+            // It could be read when it came.
+            if let Ok(frame) = frame::read_leniently(&text, &mut String::new()) {
+                self.take(user, &frame, &text, way, &mut receipt);
             }
+            settle(receipt);
         }
-        logged_in
+    }
+
+    /// Resolves when something of what was set aside can be taken.
+    pub(super) async fn until_takeable(&self) {
+        if self.user.subscribe().wait_for(Option::is_some).await.is_err() {
+            return pending().await;
+        }
+        self.onebot.lanes.room().await;
     }
 
     /// Takes one frame; the heartbeat's interval if it is one.
-    pub(super) async fn take_frame(
-        &self,
-        text: &str,
-        came: Came,
-        logged_in: Option<i64>,
-        backlog: &mut Backlog,
-    ) -> Result<Option<Duration>, Lost> {
-        let (carries, mut receipt) = match came {
-            Came::Over(carries) => (carries, None),
-            Came::Posted(receipt) => (Carries::All, Some(receipt)),
-        };
-        let taken = self.take_it(text, carries, &mut receipt, logged_in, backlog).await;
+    pub(super) fn take_frame(&self, text: &str, came: Came) -> Result<Option<Duration>, Lost> {
+        let Came { carries, way, mut receipt } = came;
+        let taken = self.take_it(text, carries, way, &mut receipt);
         settle(receipt);
         taken
     }
 
     /// Takes one frame. The receipt goes with an event that is still to be kept.
-    async fn take_it(
+    fn take_it(
         &self,
         text: &str,
         carries: Carries,
+        way: WayIn,
         receipt: &mut Option<Receipt>,
-        logged_in: Option<i64>,
-        backlog: &mut Backlog,
     ) -> Result<Option<Duration>, Lost> {
         let oddities = &self.onebot.oddities;
         let mut spare = String::new();
@@ -88,18 +97,17 @@ impl Session {
             }
             Turn::Event => {}
         }
-        let Some(user) = logged_in else {
-            if frame.post_type.get() != Some("meta_event") {
-                if !backlog.keep(text, receipt) {
-                    oddities.note(Oddity::Flood, backlog.bytes);
-                    // It is lost, and whoever posted it is to know.
-                    drop(receipt.take());
-                }
-                return Ok(None);
+        let user = *self.user.borrow();
+        let waits = user.is_none() || !self.onebot.backlog.is_empty() || !self.onebot.lanes.has_room();
+        if waits && frame.post_type.get() != Some("meta_event") {
+            // What does not fit is lost, and whoever posted it is to know.
+            if !self.onebot.backlog.keep(text, way, receipt.take()) {
+                oddities.note(Oddity::Flood, format!("{} bytes", text.len()));
             }
-            return Ok(self.take(frame.self_id.0.unwrap_or_default(), &frame, text, receipt).await);
-        };
-        Ok(self.take(user, &frame, text, receipt).await)
+            return Ok(None);
+        }
+        let user = user.or(frame.self_id.0).unwrap_or_default();
+        Ok(self.take(user, &frame, text, way, receipt))
     }
 
     /// Takes an answer to whoever waits for it.
@@ -116,30 +124,23 @@ impl Session {
         Ok(())
     }
 
-    /// Takes an event that was kept.
-    async fn take_post(&self, user: i64, text: &str, mut receipt: Option<Receipt>) {
-        if let Ok(frame) = frame::read_leniently(text, &mut String::new()) {
-            self.take(user, &frame, text, &mut receipt).await;
-        }
-        settle(receipt);
-    }
-
-    async fn take(
+    fn take(
         &self,
         user: i64,
         frame: &Frame<'_>,
         text: &str,
+        way: WayIn,
         receipt: &mut Option<Receipt>,
     ) -> Option<Duration> {
         let onebot = &self.onebot;
+        let now = onebot.clock.now();
         let roster = self.sink.known();
-        let reader =
-            Reader { self_id: user, now: onebot.clock.now(), roster: &roster, oddities: &onebot.oddities };
+        let reader = Reader { self_id: user, now, roster: &roster, oddities: &onebot.oddities };
         match reader.read(frame, text) {
+            Post::Happened(happening) if self.is_duplicate(&happening, frame, text, way) => None,
             Post::Happened(happening) => {
-                if onebot.is_duplicate(&happening) {
-                    onebot.oddities.note(Oddity::Duplicate, "by its message_id");
-                    return None;
+                if matches!(happening.body, EventBody::MessageReceived(_)) {
+                    self.hear(Said::Heard { at: happening.time });
                 }
                 if let Some(group) = frame.group_id.id() {
                     match happening.body {
@@ -159,25 +160,48 @@ impl Session {
                     None => onebot.offer(&self.sink, happening),
                 };
                 if let Err(happening) = offered {
-                    let room = onebot.lanes.room().await;
-                    onebot.queue(&self.sink, happening, receipt.take(), room);
+                    let room = onebot.lanes.admit(text.len());
+                    onebot.queue(&self.sink, happening, receipt.take(), Some(room));
                 }
                 None
             }
             Post::Alive { online, interval } => {
-                self.take_online(online);
+                if let Some(online) = online {
+                    self.hear(Said::Status(online));
+                }
                 interval
             }
             Post::Online => {
-                self.set_presence(Presence::Online);
+                self.hear(Said::Back);
                 None
             }
             Post::Offline(why) => {
-                self.set_presence(Presence::Offline(why));
+                self.hear(Said::Gone { why, at: now });
                 None
             }
             Post::Nothing => None,
         }
+    }
+
+    /// Whether something came before; from now on it did.
+    fn is_duplicate(&self, happening: &Happening, frame: &Frame<'_>, text: &str, way: WayIn) -> bool {
+        let known = match (happening.body.message(), &happening.chat) {
+            // Without an id there is nothing to tell it by.
+            (Some(message), Some(_)) if matches!(message.id.as_str(), "" | "0") => None,
+            (Some(message), Some(chat)) => {
+                let chat = ChatRef { kind: chat.kind, id: chat.id.clone() };
+                let known =
+                    self.onebot.remembered.lock().knows_message(&chat, &message.id, frame.time.0, way);
+                known.then_some("by its message_id")
+            }
+            // What has no time may well happen again just so.
+            _ if frame.time.0.is_none() => None,
+            _ => self.onebot.remembered.lock().knows_frame(text, way).then_some("by all that it says"),
+        };
+        if let Some(how) = known {
+            self.onebot.oddities.note(Oddity::Duplicate, how);
+        }
+        known.is_some()
     }
 }
 
@@ -185,28 +209,4 @@ impl Session {
 fn settle(receipt: Option<Receipt>) {
     // Whoever posted it may have gone.
     let _ = receipt.map(|receipt| receipt.send(()));
-}
-
-/// Events that came before the roster.
-#[derive(Default)]
-pub(super) struct Backlog {
-    texts: VecDeque<(String, Option<Receipt>)>,
-    bytes: usize,
-}
-
-impl Backlog {
-    fn keep(&mut self, text: &str, receipt: &mut Option<Receipt>) -> bool {
-        if self.bytes.saturating_add(text.len()) > limits::BACKLOG_BYTES || self.texts.len() >= limits::EVENTS
-        {
-            return false;
-        }
-        self.bytes += text.len();
-        self.texts.push_back((text.to_owned(), receipt.take()));
-        true
-    }
-
-    fn take(&mut self) -> VecDeque<(String, Option<Receipt>)> {
-        self.bytes = 0;
-        std::mem::take(&mut self.texts)
-    }
 }

@@ -9,6 +9,8 @@ use super::limits;
 pub(super) enum Lost {
     /// The peer takes our token for wrong.
     Refused(String),
+    /// Another account than this one is logged in there.
+    Another(String),
     /// Anything else.
     Cut(String),
 }
@@ -17,7 +19,7 @@ impl Lost {
     /// Why, in words.
     pub(super) fn text(&self) -> &str {
         match self {
-            Self::Refused(text) | Self::Cut(text) => text,
+            Self::Refused(text) | Self::Another(text) | Self::Cut(text) => text,
         }
     }
 }
@@ -37,7 +39,8 @@ impl BackOff {
         }
         let (count, first, most) = match lost {
             Lost::Cut(_) => (&mut self.failures, limits::BACK_OFF, limits::BACK_OFF_MAX),
-            Lost::Refused(_) => (&mut self.refusals, limits::REFUSED, limits::REFUSED_MAX),
+            // Only a person can mend these.
+            Lost::Refused(_) | Lost::Another(_) => (&mut self.refusals, limits::REFUSED, limits::REFUSED_MAX),
         };
         let wait = first.saturating_mul(1_u32.checked_shl(*count).unwrap_or(u32::MAX)).min(most);
         *count = count.saturating_add(1).min(16);

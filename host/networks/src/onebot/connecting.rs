@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -9,14 +10,17 @@ use mynah_model::event::{AccountState, EventBody};
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 
 use super::back_off::{BackOff, Lost};
 use super::dial::{self, SocketUrl};
-use super::door::Upgraded;
-use super::http::{Caller, HttpUrl, Posted};
+use super::door::{Arrival, Upgraded};
+use super::http::{Caller, HttpUrl};
+use super::oddity::Oddity;
+use super::post_box::Posted;
 use super::session::{End, Session};
-use super::{Ends, OneBot};
+use super::{Ends, OneBot, limits};
 use crate::network::{Closed, Sink};
 
 impl OneBot {
@@ -105,6 +109,9 @@ impl OneBot {
                 account = %self.account, %url, why, seconds,
                 "OneBot refuses the access token: `access_token` must be the one that the implementation has; trying again later"
             ),
+            Lost::Another(_) => {
+                tracing::error!(account = %self.account, %url, why, seconds, "another account is logged in; trying again later");
+            }
             Lost::Cut(_) => {
                 tracing::warn!(account = %self.account, %url, why, seconds, "no connection to OneBot; trying again");
             }
@@ -114,10 +121,10 @@ impl OneBot {
         Ok(())
     }
 
-    /// Takes whoever comes in. The newest counts: an older one may be dead without anybody's knowing.
+    /// Takes whoever comes in.
     async fn keep_receiving(
         self: &Arc<Self>,
-        arrivals: &mut mpsc::Receiver<Upgraded>,
+        arrivals: &mut mpsc::Receiver<Arrival>,
         sink: &Arc<dyn Sink>,
     ) -> Result<Infallible, Closed> {
         let mut next = None;
@@ -126,22 +133,48 @@ impl OneBot {
                 Some(arrived) => arrived,
                 None => arrivals.recv().await.ok_or(Closed)?,
             };
+            if arrived.is_stale() {
+                continue;
+            }
             tracing::info!(account = %self.account, "a OneBot implementation came in");
             let config = Some(dial::socket_config());
-            let socket = WebSocketStream::from_raw_socket(arrived, Role::Server, config).await;
+            let socket = WebSocketStream::from_raw_socket(arrived.upgraded, Role::Server, config).await;
             let session = Session::new(self.clone(), sink.clone());
-            let lost = tokio::select! {
-                end = session.run(socket) => match end {
-                    End::Lost(lost) => lost,
-                    End::Closed => return Err(Closed),
-                },
-                newer = arrivals.recv() => {
-                    next = newer;
-                    Lost::Cut("another connection took its place".to_owned())
-                }
-            };
+            let (lost, newer) = self.stay_with(&session, socket, arrivals).await?;
+            next = newer;
             tracing::warn!(account = %self.account, why = lost.text(), "the OneBot implementation is gone; waiting for it");
             self.note_lost(sink, lost).await?;
+        }
+    }
+
+    /// Goes on with one who came in until they are gone; and whoever took their place. One who answers keeps it: two who dial in
+    /// would else take it from each other without end. One who is dead without anybody's knowing does not answer.
+    async fn stay_with(
+        &self,
+        session: &Session,
+        socket: WebSocketStream<Upgraded>,
+        arrivals: &mut mpsc::Receiver<Arrival>,
+    ) -> Result<(Lost, Option<Arrival>), Closed> {
+        let ended = |end, newer| match end {
+            End::Lost(lost) => Ok((lost, newer)),
+            End::Closed => Err(Closed),
+        };
+        let mut run = pin!(session.run(socket));
+        loop {
+            let newer = tokio::select! {
+                end = &mut run => return ended(end, None),
+                newer = arrivals.recv() => newer.ok_or(Closed)?,
+            };
+            let answers = tokio::select! {
+                end = &mut run => return ended(end, Some(newer)),
+                answers = session.answers() => answers,
+            };
+            if !answers {
+                let why = "it does not answer, and another connection took its place";
+                return Ok((Lost::Cut(why.to_owned()), Some(newer)));
+            }
+            self.oddities.note(Oddity::SecondConnection, "it is sent away");
+            send_away(newer);
         }
     }
 
@@ -175,4 +208,16 @@ impl OneBot {
         let json = json!({ "since": gap.since, "until": until, "why": gap.why }).to_string();
         Some(EventBody::Other { kind: "gap".to_owned(), json })
     }
+}
+
+/// Ends a connection that is one too many, with a word about it.
+fn send_away(newer: Arrival) {
+    tokio::spawn(async move {
+        let mut socket =
+            WebSocketStream::from_raw_socket(newer.upgraded, Role::Server, Some(dial::socket_config())).await;
+        let reason = "another connection of this account is there and answers".into();
+        let close = CloseFrame { code: CloseCode::Policy, reason };
+        // Whoever does not listen is cut off without it.
+        let _ = tokio::time::timeout(limits::LAST_WORDS, socket.close(Some(close))).await;
+    });
 }

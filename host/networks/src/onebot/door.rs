@@ -3,14 +3,18 @@
 //! Whoever comes in can speak as the account's network, so a token is needed, and no page of a browser gets in: pages
 //! can open WebSockets to any host, but not without saying where they come from.
 
+use std::sync::Arc;
+
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::http::header::{
     AUTHORIZATION, CONNECTION, HeaderName, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use tokio_tungstenite::tungstenite::http::{HeaderMap, StatusCode, Uri};
 
+use super::identity::Identity;
 use super::limits;
 use super::token::Token;
 
@@ -22,10 +26,25 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for T {}
 /// A connection that was upgraded to a WebSocket.
 pub type Upgraded = Box<dyn Io>;
 
-/// Connections that wait to be taken: a newer one takes an older one's place, so one is enough.
+/// Connections that wait to be taken. The account needs one; others dial again.
 const WAITING: usize = 1;
 
+/// Somebody who came in.
+pub(super) struct Arrival {
+    pub(super) upgraded: Upgraded,
+    at: Instant,
+}
+
+impl Arrival {
+    /// Whether they have waited for so long, because the account was stopped, that nobody may be there any more.
+    pub(super) fn is_stale(&self) -> bool {
+        self.at.elapsed() > limits::ARRIVAL_WAIT
+    }
+}
+
 const ROLE: HeaderName = HeaderName::from_static("x-client-role");
+
+const SELF_ID: HeaderName = HeaderName::from_static("x-self-id");
 
 /// What an upgrade is answered with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,13 +67,14 @@ pub struct Refused {
 #[derive(Clone)]
 pub struct Door {
     token: Token,
-    inside: mpsc::Sender<Upgraded>,
+    identity: Arc<Identity>,
+    inside: mpsc::Sender<Arrival>,
 }
 
 impl Door {
-    pub(super) fn new(token: Token) -> (Self, mpsc::Receiver<Upgraded>) {
+    pub(super) fn new(token: Token, identity: Arc<Identity>) -> (Self, mpsc::Receiver<Arrival>) {
         let (inside, arrivals) = mpsc::channel(WAITING);
-        (Self { token, inside }, arrivals)
+        (Self { token, identity, inside }, arrivals)
     }
 
     /// Whether somebody may come in, by what stands in the request for an upgrade.
@@ -64,6 +84,13 @@ impl Door {
             return refuse(StatusCode::FORBIDDEN, "pages of a browser do not come in here");
         }
         check_token(&self.token, uri, headers)?;
+        let self_id = headers.get(SELF_ID).and_then(|id| id.to_str().ok()?.parse().ok());
+        if self_id.is_some_and(|id| self.identity.check(id).is_err()) {
+            return refuse(
+                StatusCode::FORBIDDEN,
+                "`X-Self-ID` is another QQ number than this account's: log in the right one, or stop and start the account",
+            );
+        }
         let says = |name: &HeaderName, word: &str| {
             let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
             let mut words = values.flat_map(|value| value.split(','));
@@ -91,7 +118,8 @@ impl Door {
     /// Takes somebody in who was checked and upgraded.
     pub async fn take_in(&self, upgraded: Upgraded) {
         // Nobody is in where the account is stopped: the connection just ends.
-        let _ = tokio::time::timeout(limits::POST_WAIT, self.inside.send(upgraded)).await;
+        let arrival = Arrival { upgraded, at: Instant::now() };
+        let _ = tokio::time::timeout(limits::POST_WAIT, self.inside.send(arrival)).await;
     }
 }
 
@@ -121,7 +149,8 @@ mod tests {
     use super::*;
 
     fn check(uri: &str, headers: &[(&'static str, &str)]) -> Result<Accepted, u16> {
-        let (door, _inside) = Door::new(Token::new("s3cret").unwrap());
+        let identity = Arc::new(Identity::new(Some(10001)));
+        let (door, _inside) = Door::new(Token::new("s3cret").unwrap(), identity);
         let mut map = HeaderMap::new();
         let upgrade = [
             ("upgrade", "WebSocket"),
@@ -163,5 +192,6 @@ mod tests {
         assert_eq!(check("/ws", &[token, ("sec-websocket-key", "short")]), Err(426));
         assert_eq!(check("/ws", &[token, ("x-client-role", "API")]), Err(400));
         assert!(check("/ws", &[token, ("x-client-role", "Universal"), ("x-self-id", "10001")]).is_ok());
+        assert_eq!(check("/ws", &[token, ("x-self-id", "10002")]), Err(403), "another account");
     }
 }

@@ -1,4 +1,4 @@
-//! The HTTP way: we call the implementation, and it posts its events to us.
+//! The HTTP way: we call the implementation. `post_box` is where it posts its events.
 //!
 //! There is no connection that could be lost: that the implementation is there is asked for again and again.
 
@@ -8,24 +8,18 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use hmac::{Hmac, KeyInit, Mac};
 use reqwest::{Client, StatusCode, Url};
-use sha1::Sha1;
-use tokio::sync::{mpsc, oneshot};
-use tokio_tungstenite::tungstenite::http::header::{HeaderName, ORIGIN};
-use tokio_tungstenite::tungstenite::http::{HeaderMap, StatusCode as PostStatus};
+use tokio::sync::mpsc;
+use tokio::time::timeout_at;
 
 use super::answers::{Answer, Answers};
 use super::back_off::Lost;
-use super::door::Refused;
 use super::frame::Turn;
 use super::oddity::{Oddities, Oddity};
 use super::socket::{Outgoing, Request};
 use super::token::Token;
 use super::trust::Trust;
 use super::{frame, limits};
-
-const SIGNATURE: HeaderName = HeaderName::from_static("x-signature");
 
 /// Where an implementation takes calls: `http://127.0.0.1:3000`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,86 +63,6 @@ impl fmt::Display for HttpUrl {
     }
 }
 
-/// An event that was posted, and who waits until it is kept.
-pub(super) struct Posted {
-    pub(super) text: String,
-    pub(super) receipt: Receipt,
-}
-
-/// Told once an event is journalled, or there is nothing in it to be journalled; if it is dropped, the event was lost.
-pub(super) type Receipt = oneshot::Sender<()>;
-
-/// Where the implementation posts its events. Clones are the same box.
-#[derive(Clone)]
-pub struct PostBox {
-    token: Token,
-    oddities: Arc<Oddities>,
-    posts: mpsc::Sender<Posted>,
-}
-
-impl PostBox {
-    pub(super) fn new(token: Token, oddities: Arc<Oddities>) -> (Self, mpsc::Receiver<Posted>) {
-        let (posts, taken) = mpsc::channel(limits::POSTS);
-        (Self { token, oddities, posts }, taken)
-    }
-
-    /// Notes that an event was refused before it was read, because it has more than [`limits::POST_BYTES`].
-    pub fn note_too_large(&self) {
-        self.oddities.note(Oddity::TooLarge, "a posted event");
-    }
-
-    /// Takes an event in; resolves when it is journalled. Only who knows the token can have signed it; the signature is that of
-    /// the bytes as they came.
-    pub async fn take_in(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), Refused> {
-        let refuse = |status, why| Err(Refused { status, why });
-        if headers.contains_key(ORIGIN) {
-            return refuse(PostStatus::FORBIDDEN, "pages of a browser do not post here");
-        }
-        let Some(signature) = headers.get(SIGNATURE) else {
-            return refuse(
-                PostStatus::UNAUTHORIZED,
-                "`X-Signature` is missing: set the token as the webhook's secret",
-            );
-        };
-        if !self.is_signed(signature.as_bytes(), body) {
-            return refuse(PostStatus::FORBIDDEN, "`X-Signature` is not that of the access token");
-        }
-        let Ok(text) = std::str::from_utf8(body) else {
-            self.oddities.note(Oddity::Malformed, "a posted event that is no UTF-8");
-            return refuse(PostStatus::BAD_REQUEST, "an event is JSON in UTF-8");
-        };
-        let (receipt, kept) = oneshot::channel();
-        let posted = Posted { text: text.to_owned(), receipt };
-        let kept = async { self.posts.send(posted).await.is_ok() && kept.await.is_ok() };
-        match tokio::time::timeout(limits::POST_WAIT, kept).await {
-            Ok(true) => Ok(()),
-            Ok(false) => refuse(PostStatus::SERVICE_UNAVAILABLE, "the account takes no events now"),
-            Err(_) => refuse(PostStatus::SERVICE_UNAVAILABLE, "too many events wait"),
-        }
-    }
-
-    fn is_signed(&self, signature: &[u8], body: &[u8]) -> bool {
-        let given = signature.strip_prefix(b"sha1=").and_then(unhex);
-        let mac = self.token.secret().and_then(|secret| Hmac::<Sha1>::new_from_slice(secret.as_bytes()).ok());
-        match (mac, given) {
-            (Some(mac), Some(given)) => mac.chain_update(body).verify_slice(&given).is_ok(),
-            _ => false,
-        }
-    }
-}
-
-fn unhex(text: &[u8]) -> Option<Vec<u8>> {
-    if text.len() != 40 {
-        return None;
-    }
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let pairs = text.chunks_exact(2).map(|pair| match pair {
-        [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
-        _ => None,
-    });
-    pairs.collect()
-}
-
 /// Calls one implementation.
 pub(super) struct Caller {
     url: HttpUrl,
@@ -163,8 +77,7 @@ impl Caller {
         let mut builder = Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(limits::CONNECT)
-            .timeout(limits::LIST);
+            .connect_timeout(limits::CONNECT);
         if url.0.scheme() == "https" {
             builder = builder.tls_backend_preconfigured(trust.config()?.as_ref().clone());
         }
@@ -196,19 +109,24 @@ impl Caller {
     }
 
     async fn call(&self, request: Request, answers: &Arc<Answers>, oddities: &Oddities) -> Result<(), Lost> {
-        let echo = request.echo.clone();
-        let answer = match self.ask(request).await {
+        if !answers.is_awaited(&request.echo) {
+            return Ok(());
+        }
+        let (echo, until) = (request.echo.clone(), request.until);
+        // Nobody waits any longer; whoever did knows it by then.
+        let Ok(asked) = timeout_at(until, self.ask(request)).await else { return Ok(()) };
+        let answer = match asked {
             Ok((status, Some(text))) => read_answer(status, &text, oddities),
             Ok((_, None)) => {
                 oddities.note(Oddity::TooLarge, "an answer");
-                Answer::Unsure("its answer is too large".to_owned())
+                Answer::Lost("its answer is too large".to_owned())
             }
             Err(error) if error.is_connect() => {
                 let why = why_not(error);
                 answers.resolve(&echo, Answer::NotAsked(why.clone()));
                 return Err(Lost::Cut(why));
             }
-            Err(error) => Answer::Unsure(why_not(error)),
+            Err(error) => Answer::Lost(why_not(error)),
         };
         let refused = match &answer {
             Answer::NotAsked(why) => Some(Lost::Refused(why.clone())),
@@ -262,91 +180,21 @@ fn read_answer(status: StatusCode, text: &str, oddities: &Oddities) -> Answer {
             Ok(frame) if frame.turn() == Turn::Answer => Answer::read(&frame),
             Ok(_) => {
                 oddities.note(Oddity::Neither, "an answer over HTTP");
-                Answer::Unsure("its answer is none of OneBot".to_owned())
+                Answer::Lost("its answer is none of OneBot".to_owned())
             }
             Err(error) => {
                 oddities.note(Oddity::Malformed, &error);
-                Answer::Unsure(format!("its answer {error}"))
+                Answer::Lost(format!("its answer {error}"))
             }
         },
-        status if status.is_server_error() => Answer::Unsure(format!("it answered HTTP {status}")),
+        status if status.is_server_error() => Answer::Lost(format!("it answered HTTP {status}")),
         status => Answer::Failed(format!("it answered HTTP {status}")),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::pin::pin;
-
-    use tokio_tungstenite::tungstenite::http::HeaderValue;
-
     use super::*;
-
-    async fn post(signature: Option<&str>, origin: Option<&'static str>, body: &[u8]) -> Result<(), u16> {
-        let (post_box, mut taken) =
-            PostBox::new(Token::new("secret").unwrap(), Arc::new(Oddities::unheard()));
-        let mut headers = HeaderMap::new();
-        if let Some(signature) = signature {
-            headers.insert(SIGNATURE, HeaderValue::from_str(signature).unwrap());
-        }
-        if let Some(origin) = origin {
-            headers.insert(ORIGIN, HeaderValue::from_static(origin));
-        }
-        let keep = async {
-            if let Some(posted) = taken.recv().await {
-                posted.receipt.send(()).unwrap();
-            }
-            std::future::pending().await
-        };
-        tokio::select! {
-            taken = post_box.take_in(&headers, body) => taken.map_err(|refused| refused.status.as_u16()),
-            never = keep => never,
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_is_posted_is_answered_when_it_is_kept_and_refused_if_it_is_not() {
-        let (post_box, mut taken) =
-            PostBox::new(Token::new("secret").unwrap(), Arc::new(Oddities::unheard()));
-        let mut headers = HeaderMap::new();
-        // printf '{"a": 1}' | openssl dgst -sha1 -hmac secret
-        let signature = "sha1=3a11128db5d52967b47b427b632d43eb6a71391c";
-        headers.insert(SIGNATURE, HeaderValue::from_static(signature));
-        let post = || post_box.take_in(&headers, br#"{"a": 1}"#);
-        let mut answer = pin!(post());
-        let posted = tokio::select! {
-            answer = &mut answer => panic!("{answer:?} before anybody took it"),
-            posted = taken.recv() => posted.unwrap(),
-        };
-        assert_eq!(posted.text, r#"{"a": 1}"#);
-        assert!(tokio::time::timeout(limits::POST_WAIT / 2, &mut answer).await.is_err());
-        posted.receipt.send(()).unwrap();
-        assert_eq!(answer.await, Ok(()));
-
-        let (lost, _) = tokio::join!(post(), async { drop(taken.recv().await) });
-        assert_eq!(lost.unwrap_err().status.as_u16(), 503, "it was lost");
-        assert_eq!(post().await.unwrap_err().status.as_u16(), 503, "nobody took it in time");
-    }
-
-    #[tokio::test]
-    async fn only_what_is_signed_as_it_came_is_taken_in() {
-        // printf '{"a": 1}' | openssl dgst -sha1 -hmac secret
-        let right = "sha1=3a11128db5d52967b47b427b632d43eb6a71391c";
-        assert_eq!(post(Some(right), None, br#"{"a": 1}"#).await, Ok(()));
-        assert_eq!(post(Some(right), None, br#"{"a":1}"#).await, Err(403), "other bytes of the same JSON");
-        assert_eq!(post(None, None, br#"{"a": 1}"#).await, Err(401));
-        assert_eq!(post(Some(right), Some("null"), br#"{"a": 1}"#).await, Err(403));
-        for wrong in [
-            "",
-            "sha1=",
-            "3a11128db5d52967b47b427b632d43eb6a71391c",
-            "sha1=zz",
-            &right.replace("sha1", "md5"),
-            &right[..44],
-        ] {
-            assert_eq!(post(Some(wrong), None, br#"{"a": 1}"#).await, Err(403), "{wrong}");
-        }
-    }
 
     #[test]
     fn an_address_is_http_s_and_holds_no_secret() {
@@ -369,10 +217,10 @@ mod tests {
         let oddities = Oddities::unheard();
         let read = |status, text| read_answer(status, text, &oddities);
         assert!(matches!(read(StatusCode::OK, r#"{"status":"ok","retcode":0}"#), Answer::Done(None)));
-        assert!(matches!(read(StatusCode::OK, "<html>"), Answer::Unsure(_)));
-        assert!(matches!(read(StatusCode::OK, "{}"), Answer::Unsure(_)));
+        assert!(matches!(read(StatusCode::OK, "<html>"), Answer::Lost(_)));
+        assert!(matches!(read(StatusCode::OK, "{}"), Answer::Lost(_)));
         assert_eq!(oddities.noted(), [Oddity::Malformed, Oddity::Neither]);
-        assert!(matches!(read(StatusCode::BAD_GATEWAY, ""), Answer::Unsure(_)));
+        assert!(matches!(read(StatusCode::BAD_GATEWAY, ""), Answer::Lost(_)));
         assert!(matches!(read(StatusCode::NOT_FOUND, ""), Answer::Failed(_)));
         assert!(matches!(read(StatusCode::FORBIDDEN, ""), Answer::NotAsked(_)));
     }

@@ -1,7 +1,9 @@
 //! From the socket to the host: what happens in one chat is reported in order, and chats do not wait for each other.
 
 use std::collections::{HashMap, VecDeque};
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mynah_model::address::ChatRef;
 use mynah_model::event::EventBody;
@@ -9,12 +11,12 @@ use mynah_model::roster::Person;
 use parking_lot::Mutex;
 use serde_json::json;
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::OneBot;
 use super::actions::Call;
-use super::http::Receipt;
+use super::post_box::Receipt;
 use super::{limits, people};
 use crate::network::{Happening, NetworkError, Sink};
 
@@ -24,30 +26,66 @@ struct Queued {
     sink: Arc<dyn Sink>,
     /// Who waits until it is journalled.
     receipt: Option<Receipt>,
-    /// Its room among all that wait.
-    _room: Option<OwnedSemaphorePermit>,
+    /// What it takes of the room of all that wait.
+    _room: Option<Room>,
+}
+
+/// How much waits.
+#[derive(Default)]
+struct Load {
+    events: AtomicUsize,
+    bytes: AtomicUsize,
+    less: Notify,
+}
+
+/// The room of one event that waits; free again when this is dropped.
+pub(super) struct Room {
+    load: Arc<Load>,
+    bytes: usize,
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.load.events.fetch_sub(1, Ordering::SeqCst);
+        self.load.bytes.fetch_sub(self.bytes, Ordering::SeqCst);
+        self.load.less.notify_waiters();
+    }
 }
 
 /// The lanes of one account. A chat with a queue here has a task that empties it.
+#[derive(Default)]
 pub(super) struct Lanes {
     queues: Mutex<HashMap<Option<ChatRef>, VecDeque<Queued>>>,
-    room: Arc<Semaphore>,
+    load: Arc<Load>,
     /// Until then nobody is asked for names, because that was not answered.
     nameless_until: Mutex<Option<Instant>>,
 }
 
-impl Default for Lanes {
-    fn default() -> Self {
-        let room = Arc::new(Semaphore::new(limits::EVENTS));
-        Self { queues: Mutex::default(), room, nameless_until: Mutex::default() }
-    }
-}
-
 impl Lanes {
+    /// Whether one more may wait.
+    pub(super) fn has_room(&self) -> bool {
+        self.load.events.load(Ordering::SeqCst) < limits::EVENTS
+            && self.load.bytes.load(Ordering::SeqCst) < limits::EVENTS_BYTES
+    }
+
     /// Resolves when one more may wait.
-    pub(super) async fn room(&self) -> Option<OwnedSemaphorePermit> {
-        // Never closed.
-        self.room.clone().acquire_owned().await.ok()
+    pub(super) async fn room(&self) {
+        loop {
+            let mut less = pin!(self.load.less.notified());
+            // From here on nothing is missed.
+            less.as_mut().enable();
+            if self.has_room() {
+                return;
+            }
+            less.await;
+        }
+    }
+
+    /// The room of an event whose frame has so many bytes. Whoever asks has seen that there is some.
+    pub(super) fn admit(&self, bytes: usize) -> Room {
+        self.load.events.fetch_add(1, Ordering::SeqCst);
+        self.load.bytes.fetch_add(bytes, Ordering::SeqCst);
+        Room { load: self.load.clone(), bytes }
     }
 }
 
@@ -76,7 +114,7 @@ impl OneBot {
         sink: &Arc<dyn Sink>,
         happening: Box<Happening>,
         receipt: Option<Receipt>,
-        room: Option<OwnedSemaphorePermit>,
+        room: Option<Room>,
     ) {
         let lane = lane_of(&happening);
         let queued = Queued { happening, sink: sink.clone(), receipt, _room: room };
@@ -151,5 +189,25 @@ impl OneBot {
             }
             Err(error) => tracing::debug!(account = %self.account, %error, "somebody has no name"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_waits_is_bounded_by_its_number_and_by_its_bytes() {
+        let lanes = Lanes::default();
+        let large = lanes.admit(limits::EVENTS_BYTES);
+        assert!(!lanes.has_room());
+        let mut room = pin!(lanes.room());
+        assert!(futures_util::FutureExt::now_or_never(&mut room).is_none());
+        drop(large);
+        room.await;
+        let mut small: Vec<_> = (0..limits::EVENTS).map(|_| lanes.admit(1)).collect();
+        assert!(!lanes.has_room());
+        small.pop();
+        assert!(lanes.has_room());
     }
 }

@@ -21,6 +21,10 @@ pub const CONNECT: Duration = Duration::from_secs(10);
 /// How long an action may take. NapCat gives up by itself after 10 s; the runtime counts an act as unknown after 30 s.
 pub const CALL: Duration = Duration::from_secs(20);
 
+/// How long an act of several calls may take. 300 s: 100 members at the default pace take 50. As long as an act may wait for its
+/// turn: whoever asked for it has no use for what comes later.
+pub const ACT: Duration = Duration::from_secs(300);
+
 /// How long a list of friends, groups or members may take: NapCat fetches large groups from QQ page by page.
 pub const LIST: Duration = Duration::from_secs(60);
 
@@ -30,13 +34,18 @@ pub const NAME: Duration = Duration::from_secs(3);
 /// Calls that wait to be written.
 pub const OUTGOING: usize = 64;
 
-/// Events that wait to be taken by the host. The socket is not read while there are more: at 2 KiB an event this is
-/// 32 MiB, minutes of the liveliest account.
+/// Bytes of calls that are written before it is waited for that they are out: some hundred messages.
+pub const WRITTEN_AT_ONCE: usize = 128 << 10;
+
+/// Events that wait to be taken by the host, minutes of the liveliest account. What comes then is set aside, as much again; the
+/// socket is not read while there is more than that.
 pub const EVENTS: usize = 16_384;
 
-/// Ids of messages that are remembered, so that one that comes twice is taken once. What is sent on two ways comes
-/// within seconds.
-pub const MESSAGES_REMEMBERED: usize = 8_192;
+/// Bytes of the frames of events that wait to be taken by the host: 2 KiB for each.
+pub const EVENTS_BYTES: usize = 32 << 20;
+
+/// Events that are remembered, so that one that comes twice is taken once. What is sent on two ways comes within seconds.
+pub const EVENTS_REMEMBERED: usize = 8_192;
 
 /// The first wait before dialling again; doubles up to [`BACK_OFF_MAX`]. Each is shortened by up to half at random, so
 /// that many hosts do not come at once.
@@ -54,17 +63,32 @@ pub const REFUSED_MAX: Duration = Duration::from_secs(600);
 /// How long a connection that cannot be written to is still read: what was received is not lost.
 pub const LAST_WORDS: Duration = Duration::from_secs(2);
 
+/// How long somebody who came in may wait to be taken. Implementations that were not taken dial again after 3 to 5 s.
+pub const ARRIVAL_WAIT: Duration = Duration::from_secs(10);
+
 /// Silence after which the peer is pinged.
 pub const PING_AFTER: Duration = Duration::from_secs(30);
 
 /// Silence after which the connection counts as dead, where no heartbeat was heard.
 pub const SILENCE: Duration = Duration::from_secs(75);
 
-/// What a heartbeat's interval may be; others are taken as the nearest of these.
-pub const HEARTBEAT: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(300);
+/// How long a peer that is asked whether it is there may take to say so, at least.
+pub const PING_WAIT: Duration = Duration::from_secs(10);
+
+/// Silence that is nothing yet, however often heartbeats come: a large answer takes some seconds of a slow line.
+pub const SILENCE_MIN: Duration = Duration::from_secs(10);
+
+/// The longest interval of heartbeats that is believed.
+pub const HEARTBEAT_MAX: Duration = Duration::from_secs(300);
 
 /// The pause between two lists of members: a hundred groups are known after 20 s, and QQ sees no burst.
 pub const MEMBERS_PAUSE: Duration = Duration::from_millis(200);
+
+/// Groups whose members are fetched during one connection. An account is in 3,000 at most; a peer may say anything.
+pub const GROUPS_SEEN: usize = 10_000;
+
+/// Characters of a name, a card or a title. QQ has 60 at most; a peer may say anything, and the roster keeps it.
+pub const NAME_CHARS: usize = 200;
 
 /// What we do and say belongs to what the network tells of it for so long.
 pub const ECHO_LIFE: Duration = Duration::from_secs(60);
@@ -86,7 +110,7 @@ pub const CLOCK_SKEW_MS: i64 = 60_000;
 /// How long nobody is asked for names after a question was not answered in time.
 pub const NAMELESS: Duration = Duration::from_secs(60);
 
-/// Bytes of events that are kept until the roster is there. Logging in takes seconds.
+/// Bytes of events that are set aside until the roster is there, or the host has room. Logging in takes seconds.
 pub const BACKLOG_BYTES: usize = 16 << 20;
 
 /// Calls over HTTP that may be under way at once.
@@ -100,6 +124,19 @@ pub const POST_WAIT: Duration = Duration::from_secs(5);
 
 /// Bytes of an event that is posted.
 pub const POST_BYTES: usize = 4 << 20;
+
+/// Bytes of all events that were posted and wait to be read: four of the largest, and some ten thousand of the usual ones.
+pub const POSTS_BYTES: usize = 16 << 20;
+
+/// How long an event may take to arrive. 10 s: whoever posts gives up after some seconds.
+pub const POST_TIME: Duration = Duration::from_secs(10);
+
+/// Bytes that any posted event may have before it is known who signed it; messages have some hundred. More than
+/// [`LARGE_POSTS`] larger ones wait for each other.
+pub const SMALL_POST_BYTES: usize = 64 << 10;
+
+/// Larger events that are read at once: 32 MiB, whoever sends them.
+pub const LARGE_POSTS: usize = 8;
 
 /// How often an implementation that is called over HTTP is asked how the account is.
 pub const STATUS_EVERY: Duration = Duration::from_secs(30);

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::actions::Call;
 use super::back_off::Lost;
-use super::session::{End, Presence, Session};
+use super::session::{End, Session};
 use super::{limits, people};
 use crate::network::{Closed, Happening, NetworkError};
 
@@ -25,22 +25,25 @@ impl Session {
         let Some((id, user)) = people::login(login.as_deref()) else {
             return Err(End::Lost(Lost::Cut("it says that nobody is logged in".to_owned())));
         };
+        onebot.identity.meet(id).map_err(|another| End::Lost(Lost::Another(another.to_string())))?;
         let friends = self.list("get_friend_list").await?;
         let groups = self.list("get_group_list").await?;
-        let friends = people::friends(friends.as_deref(), &onebot.oddities);
-        let groups = people::groups(groups.as_deref(), &onebot.oddities);
-        tracing::info!(account = %onebot.account, friends = friends.len(), groups = groups.len(), "logged in over OneBot");
-        onebot.members.begin(groups.iter().filter_map(|group| group.id.parse().ok()));
+        let friends = friends.map(|data| people::friends(data.as_deref(), &onebot.oddities));
+        let groups = groups.map(|data| people::groups(data.as_deref(), &onebot.oddities));
         let before = self.sink.known();
         let same = onebot.logged_in.swap(true, Ordering::SeqCst) && before.user.id == user.id;
-        self.sink.roster(people::roster(user, friends, groups, &before));
+        let roster = people::roster(user, friends, groups, &before);
+        let (friends, groups) = (roster.friends.len(), roster.groups.len());
+        tracing::info!(account = %onebot.account, friends, groups, "logged in over OneBot");
+        onebot.members.begin(roster.groups.iter().filter_map(|group| group.id.parse().ok()));
+        self.sink.roster(roster);
         if !same {
             self.report(EventBody::Login { scanned: false }).await?;
         }
         if let Some(gap) = onebot.end_gap() {
             self.report(gap).await?;
         }
-        onebot.set_ready(*self.presence.borrow() == Presence::Online);
+        onebot.set_ready(self.presence.borrow().is_online());
         self.user.send_replace(Some(id));
         Ok(())
     }
@@ -53,12 +56,12 @@ impl Session {
         self.onebot.call(&Call::new(action, serde_json::json!({})), within).await
     }
 
-    /// A list; nothing, with a word about it, if the peer has none. One that does not answer is as good as gone.
-    async fn list(&self, action: &'static str) -> Result<Option<Box<RawValue>>, End> {
+    /// A list; `None`, with a word about it, if the peer refuses it. One that does not answer is as good as gone.
+    async fn list(&self, action: &'static str) -> Result<Option<Option<Box<RawValue>>>, End> {
         match self.ask(action, limits::LIST).await {
-            Ok(data) => Ok(data),
+            Ok(data) => Ok(Some(data)),
             Err(NetworkError::Refused(why)) => {
-                tracing::warn!(account = %self.onebot.account, action, why, "a list is not to be had");
+                tracing::warn!(account = %self.onebot.account, action, why, "a list is not to be had; what was known of it stays");
                 Ok(None)
             }
             Err(error) => Err(End::Lost(Lost::Cut(format!("`{action}`: {error}")))),

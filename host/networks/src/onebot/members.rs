@@ -39,7 +39,8 @@ impl Members {
     /// Something happens in a group: it comes first, if it was not fetched yet.
     pub(super) fn hurry(&self, group: i64) {
         let mut wanted = self.wanted.lock();
-        if wanted.seen.insert(group) {
+        // A peer that makes up groups without end is asked about some of them.
+        if wanted.seen.len() < limits::GROUPS_SEEN && wanted.seen.insert(group) {
             wanted.hurried.push(group);
             self.more.notify_one();
         }
@@ -130,5 +131,18 @@ mod tests {
         members.outdated(3);
         assert_eq!(members.next().await, 3, "only what is no longer so is fetched again");
         assert!(members.wanted.lock().hurried.is_empty());
+    }
+
+    #[tokio::test]
+    async fn groups_that_a_peer_makes_up_are_not_asked_for_without_end() {
+        let members = Members::default();
+        for group in 1..=i64::try_from(limits::GROUPS_SEEN).unwrap() + 1_000 {
+            members.hurry(group);
+            members.hurry(group);
+        }
+        assert_eq!(members.wanted.lock().hurried.len(), limits::GROUPS_SEEN);
+        members.begin([1].into_iter());
+        members.hurry(7);
+        assert_eq!(members.next().await, 7, "the next connection begins anew");
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn read(reader: &Reader<'_>, frame: &Frame<'_>, text: &str) -> Post {
     let notice = frame.notice_type.or_empty();
     match notice {
         "bot_offline" => {
-            let said = frame.sentence().or_else(|| frame.tag.owned());
+            let said = frame.sentence().or_else(|| frame.tag.name());
             return Post::Offline(said.unwrap_or_else(|| "the account went offline".to_owned()));
         }
         "bot_online" => return Post::Online,
@@ -49,11 +49,11 @@ pub(super) fn read(reader: &Reader<'_>, frame: &Frame<'_>, text: &str) -> Post {
             member_changed(reader, frame, chat, "role", Some(old.to_owned()), Some(new.to_owned()))
         }
         "group_card" => {
-            let (old, new) = (frame.card_old.owned(), frame.card_new.owned());
+            let (old, new) = (frame.card_old.name(), frame.card_new.name());
             member_changed(reader, frame, chat, "card", old, new)
         }
         "notify" if frame.sub_type.get() == Some("title") && frame.title.get().is_some() => {
-            member_changed(reader, frame, chat, "title", None, frame.title.owned())
+            member_changed(reader, frame, chat, "title", None, frame.title.name())
         }
         "notify" if frame.sub_type.get() == Some("group_name") && frame.name_new.filled().is_some() => {
             let change = PropertyChange {
@@ -61,7 +61,7 @@ pub(super) fn read(reader: &Reader<'_>, frame: &Frame<'_>, text: &str) -> Post {
                 who: None,
                 property: "name".to_owned(),
                 old: Some(chat.name.clone()).filter(|name| !name.is_empty()),
-                new: frame.name_new.owned(),
+                new: frame.name_new.name(),
             };
             reader.happened(frame, Some(chat), EventBody::PropertyChanged(change))
         }

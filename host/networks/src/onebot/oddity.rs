@@ -48,8 +48,8 @@ oddities! {
     Incomplete "incomplete" "event that lacks what it is about",
     /// An event of another account than the one that is logged in.
     OtherAccount "other-account" "event of another account",
-    /// A message that came before.
-    Duplicate "duplicate" "message that came twice",
+    /// An event that came before.
+    Duplicate "duplicate" "event that came twice",
     /// A message with more segments than are read.
     ManySegments "many-segments" "message with too many segments",
     /// An answer that nobody waits for any more.
@@ -60,6 +60,8 @@ oddities! {
     Clock "clock" "clock that is off",
     /// An event that came before the roster was there, and too many did.
     Flood "flood" "flood of events during login",
+    /// Somebody who came in while the one before them answered; they were sent away.
+    SecondConnection "second-connection" "second connection beside one that answers",
 }
 
 /// The counts of one account.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-/// So many acts in so much time. The spec's own rate limit is one in 500 ms.
+/// So many calls in so much time. The spec's own rate limit is one in 500 ms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
     /// How many, at least one.
@@ -28,7 +28,7 @@ impl fmt::Display for Pace {
 }
 
 struct Level {
-    /// Acts that may be done at once; below zero those that were done too early together.
+    /// Calls that may be made at once.
     tokens: f64,
     at: Instant,
 }
@@ -48,11 +48,10 @@ impl Bucket {
         Self { per_second, most, level: Mutex::new(Level { tokens: most, at: Instant::now() }) }
     }
 
-    /// Resolves when one more act is due, in the order of the calls, and takes so many tokens for it. What is dropped before
-    /// takes none.
-    pub(super) async fn take(&self, tokens: u32) {
+    /// Resolves when one more call is due, in the order in which they were asked for. What is dropped before takes nothing.
+    pub(super) async fn take(&self) {
         let mut level = self.level.lock().await;
-        while !self.take_from(&mut level, tokens) {
+        while !self.take_from(&mut level) {
             let missing = (1.0 - level.tokens) / self.per_second;
             // A millisecond more than reckoned: the timer has no finer grain.
             let wait = Duration::try_from_secs_f64(missing).unwrap_or(Duration::from_secs(3_600));
@@ -60,19 +59,19 @@ impl Bucket {
         }
     }
 
-    /// Takes so many tokens for one more act if that is due now and nobody waits for the same.
-    pub(super) fn try_take(&self, tokens: u32) -> bool {
-        self.level.try_lock().is_ok_and(|mut level| self.take_from(&mut level, tokens))
+    /// Takes what one more call needs if that is due now and nobody waits for the same.
+    pub(super) fn try_take(&self) -> bool {
+        self.level.try_lock().is_ok_and(|mut level| self.take_from(&mut level))
     }
 
-    fn take_from(&self, level: &mut Level, tokens: u32) -> bool {
+    fn take_from(&self, level: &mut Level) -> bool {
         let now = Instant::now();
         let grown = now.duration_since(level.at).as_secs_f64() * self.per_second;
         level.tokens = (level.tokens + grown).min(self.most);
         level.at = now;
         let due = level.tokens >= 1.0;
         if due {
-            level.tokens -= f64::from(tokens);
+            level.tokens -= 1.0;
         }
         due
     }
@@ -82,55 +81,47 @@ impl Bucket {
 mod tests {
     use super::*;
 
-    async fn timed(bucket: &Bucket, tokens: u32) -> u128 {
+    async fn timed(bucket: &Bucket) -> u128 {
         let began = Instant::now();
-        bucket.take(tokens).await;
+        bucket.take().await;
         began.elapsed().as_millis()
     }
 
     #[tokio::test(start_paused = true)]
     async fn two_a_second_are_two_at_once_and_then_one_every_half_second() {
         let bucket = Bucket::new(Pace::default());
-        assert_eq!((timed(&bucket, 1).await, timed(&bucket, 1).await), (0, 0));
+        assert_eq!((timed(&bucket).await, timed(&bucket).await), (0, 0));
         for _ in 0..5 {
-            let waited = timed(&bucket, 1).await;
+            let waited = timed(&bucket).await;
             assert!((495..=510).contains(&waited), "{waited}");
         }
         tokio::time::sleep(Duration::from_secs(3_600)).await;
-        assert_eq!((timed(&bucket, 1).await, timed(&bucket, 1).await), (0, 0));
-        assert!(timed(&bucket, 1).await > 400, "an idle hour is worth no more than a second");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_is_done_together_is_waited_for_afterwards() {
-        let bucket = Bucket::new(Pace::default());
-        assert_eq!(timed(&bucket, 10).await, 0);
-        let waited = timed(&bucket, 1).await;
-        assert!((4_400..4_600).contains(&waited), "{waited}");
+        assert_eq!((timed(&bucket).await, timed(&bucket).await), (0, 0));
+        assert!(timed(&bucket).await > 400, "an idle hour is worth no more than a second");
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_is_due_can_be_taken_at_once_and_nobody_overtakes_who_waits() {
         let bucket = Bucket::new(Pace::default());
-        assert!(bucket.try_take(1) && bucket.try_take(1) && !bucket.try_take(1));
-        let mut waiting = std::pin::pin!(bucket.take(1));
+        assert!(bucket.try_take() && bucket.try_take() && !bucket.try_take());
+        let mut waiting = std::pin::pin!(bucket.take());
         assert!(tokio::time::timeout(Duration::from_millis(400), &mut waiting).await.is_err());
         tokio::time::advance(Duration::from_millis(200)).await;
-        assert!(!bucket.try_take(1), "it is the other one's");
+        assert!(!bucket.try_take(), "it is the other one's");
         waiting.await;
         tokio::time::advance(Duration::from_millis(500)).await;
-        assert!(bucket.try_take(1));
+        assert!(bucket.try_take());
     }
 
     #[tokio::test(start_paused = true)]
     async fn whoever_gives_up_takes_nothing() {
         let bucket = Bucket::new(Pace { count: 1, per: Duration::from_secs(60) });
-        bucket.take(1).await;
+        bucket.take().await;
         for _ in 0..10 {
-            let gave_up = tokio::time::timeout(Duration::from_millis(100), bucket.take(1)).await;
+            let gave_up = tokio::time::timeout(Duration::from_millis(100), bucket.take()).await;
             assert!(gave_up.is_err());
         }
-        let waited = timed(&bucket, 1).await;
+        let waited = timed(&bucket).await;
         assert!((58_900..59_100).contains(&waited), "{waited}");
     }
 }

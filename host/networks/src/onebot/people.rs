@@ -46,13 +46,13 @@ impl Wire<'_> {
     fn person(&self) -> Option<Person> {
         let id = self.user_id.id()?.to_string();
         let mut attrs = Attrs::new();
-        let known_sex = self.sex.filled().filter(|sex| *sex != "unknown");
+        let known_sex = self.sex.name().filter(|sex| sex != "unknown");
         let since = |time: Number| time.id().map(|time| time.to_string());
         for (key, value) in [
-            ("sex", known_sex.map(str::to_owned)),
-            ("city", self.area.owned()),
-            ("qage", self.qage.owned()),
-            ("title", self.title.owned()),
+            ("sex", known_sex),
+            ("city", self.area.name()),
+            ("qage", self.qage.name()),
+            ("title", self.title.name()),
             ("join_time", since(self.join_time)),
             ("last_speak_time", since(self.last_sent_time)),
         ] {
@@ -63,9 +63,9 @@ impl Wire<'_> {
         Some(Person {
             uid: Some(id.clone()),
             id,
-            name: self.nickname.or_empty().to_owned(),
-            markname: self.remark.owned(),
-            card: self.card.owned(),
+            name: self.nickname.name().unwrap_or_default(),
+            markname: self.remark.name(),
+            card: self.card.name(),
             role: role(&self.role),
             shutup_until: None,
             attrs,
@@ -112,8 +112,8 @@ pub(super) fn group(data: Option<&RawValue>) -> Option<Group> {
     Some(Group {
         uid: Some(id.clone()),
         id,
-        name: wire.group_name.or_empty().to_owned(),
-        markname: wire.group_remark.owned(),
+        name: wire.group_name.name().unwrap_or_default(),
+        markname: wire.group_remark.name(),
         attrs,
         ..Group::default()
     })
@@ -158,15 +158,28 @@ pub(super) fn with_members(group: Group, members: Table<Person>, user: &str) -> 
     Group { owner_id: owner.or(group.owner_id), role: role.or(group.role), members, ..group }
 }
 
-/// A roster of what was fetched. Members that were known before are kept until they are fetched anew.
-pub(super) fn roster(user: Person, friends: Table<Person>, groups: Vec<Group>, before: &Roster) -> Roster {
-    let same_user = before.user.id == user.id;
-    let known = |group: &Group| before.groups.get(&group.id).filter(|_| same_user).cloned();
-    let groups = groups.into_iter().map(|group| match known(&group) {
-        Some(before) => with_members(group, before.members.clone(), &user.id),
-        None => group,
-    });
-    Roster { groups: groups.collect(), user: Arc::new(user), friends, ..Roster::default() }
+/// A roster of what was fetched. A list that was not to be had stays what it was before, and members that were known are kept
+/// until they are fetched anew.
+pub(super) fn roster(
+    user: Person,
+    friends: Option<Table<Person>>,
+    groups: Option<Vec<Group>>,
+    before: &Roster,
+) -> Roster {
+    let nobody = Roster::default();
+    let before = if before.user.id == user.id { before } else { &nobody };
+    let groups = match groups {
+        None => before.groups.clone(),
+        Some(groups) => groups
+            .into_iter()
+            .map(|group| match before.groups.get(&group.id) {
+                Some(before) => with_members(group, before.members.clone(), &user.id),
+                None => group,
+            })
+            .collect(),
+    };
+    let friends = friends.unwrap_or_else(|| before.friends.clone());
+    Roster { groups, user: Arc::new(user), friends, ..Roster::default() }
 }
 
 #[cfg(test)]
@@ -228,9 +241,12 @@ mod tests {
         let known = with_members(group(), [me("1"), me("8")].into_iter().collect(), "1");
         let before =
             Roster { user: Arc::new(me("1")), groups: [known].into_iter().collect(), ..Roster::default() };
-        let after = roster(me("1"), Table::default(), vec![group()], &before);
+        let after = roster(me("1"), Some(Table::default()), Some(vec![group()]), &before);
         assert!(after.member("100", "8").is_some());
-        let other = roster(me("2"), Table::default(), vec![group()], &before);
+        let other = roster(me("2"), Some(Table::default()), Some(vec![group()]), &before);
         assert!(other.member("100", "8").is_none());
+        let refused = roster(me("1"), None, None, &before);
+        assert!(refused.member("100", "8").is_some(), "a list that is not to be had empties nothing");
+        assert!(roster(me("2"), None, None, &before).groups.is_empty());
     }
 }

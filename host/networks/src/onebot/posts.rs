@@ -61,7 +61,7 @@ impl Reader<'_> {
     /// What an event comes to. `text` is the frame as it came.
     pub(super) fn read(&self, frame: &Frame<'_>, text: &str) -> Post {
         if frame.self_id.0.is_some_and(|id| id != self.self_id) {
-            self.oddities.note(Oddity::OtherAccount, frame.post_type.or_empty());
+            self.oddities.note(Oddity::OtherAccount, frame.post_type.name().unwrap_or_default());
             return Post::Nothing;
         }
         let post_type = frame.post_type.or_empty();
@@ -99,8 +99,8 @@ impl Reader<'_> {
         let sender: Sender<'_> = object(frame.sender);
         let person = Person {
             uid: Some(id.clone()),
-            name: sender.nickname.or_empty().to_owned(),
-            card: sender.card.owned(),
+            name: sender.nickname.name().unwrap_or_default(),
+            card: sender.card.name(),
             role: role(&sender.role),
             id,
             ..Person::default()
@@ -131,7 +131,7 @@ impl Reader<'_> {
                     return self.incomplete("own group message without group_id");
                 };
                 let sender: Sender<'_> = object(frame.sender);
-                (person.card, person.role) = (sender.card.owned(), role(&sender.role));
+                (person.card, person.role) = (sender.card.name(), role(&sender.role));
                 self.group(group, &frame.group_name)
             }
             Some("private") => {
@@ -161,11 +161,11 @@ impl Reader<'_> {
         self.name_mentions(chat, &mut segments);
         let mut attrs = Attrs::new();
         if let Some(sub_type) =
-            frame.sub_type.filled().filter(|sub_type| !matches!(*sub_type, "normal" | "friend"))
+            frame.sub_type.name().filter(|sub_type| !matches!(sub_type.as_str(), "normal" | "friend"))
         {
             attrs.insert("sub_type".to_owned(), sub_type.into());
         }
-        if let Some(seq) = frame.message_seq.filled() {
+        if let Some(seq) = frame.message_seq.name() {
             attrs.insert("message_seq".to_owned(), seq.into());
         }
         Message {
@@ -188,7 +188,7 @@ impl Reader<'_> {
             name: Text<'a>,
         }
         let anonymous: Anonymous<'_> = object(frame.anonymous);
-        match anonymous.name.owned() {
+        match anonymous.name.name() {
             Some(name) => Person { name, ..person },
             None => person,
         }
@@ -250,7 +250,7 @@ impl Reader<'_> {
     pub(super) fn group(&self, id: i64, name: &Text<'_>) -> Chat {
         let id = id.to_string();
         let known = || self.roster.groups.get(&id).map_or("", |group| group.name.as_str());
-        let name = name.filled().unwrap_or_else(known).to_owned();
+        let name = name.name().unwrap_or_else(|| known().to_owned());
         Chat { kind: ChatKind::Group, id, name, via: None, attrs: Attrs::new() }
     }
 

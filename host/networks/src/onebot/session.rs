@@ -8,9 +8,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, watch};
 use tokio_tungstenite::WebSocketStream;
 
-use super::arrivals::{Backlog, Came};
+use super::arrivals::Came;
 use super::back_off::Lost;
-use super::http::{Caller, Posted};
+use super::http::Caller;
+use super::post_box::Posted;
+use super::presence::{Presence, Said};
+use super::remembered::WayIn;
 use super::socket::{Carries, Outgoing, Wire};
 use super::values::object;
 use super::{Link, OneBot, limits};
@@ -30,14 +33,6 @@ impl From<Closed> for End {
     }
 }
 
-/// How the account is, as the peer says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Presence {
-    Online,
-    /// Why it is not.
-    Offline(String),
-}
-
 /// One connection.
 pub(super) struct Session {
     pub(super) onebot: Arc<OneBot>,
@@ -45,6 +40,10 @@ pub(super) struct Session {
     /// The account's number, once its roster is there.
     pub(super) user: watch::Sender<Option<i64>>,
     pub(super) presence: watch::Sender<Presence>,
+    /// What comes on it comes by this way.
+    pub(super) way: WayIn,
+    /// Tells whoever wants to know that something was heard.
+    heard: watch::Sender<()>,
 }
 
 /// Lets go of the link, however a session ends.
@@ -60,7 +59,8 @@ impl Drop for Unlink<'_> {
 impl Session {
     pub(super) fn new(onebot: Arc<OneBot>, sink: Arc<dyn Sink>) -> Self {
         let (user, presence) = (watch::Sender::new(None), watch::Sender::new(Presence::Online));
-        Self { onebot, sink, user, presence }
+        let (way, heard) = (onebot.new_way(), watch::Sender::new(()));
+        Self { onebot, sink, user, presence, way, heard }
     }
 
     /// Logs in and goes on until the connection is lost.
@@ -125,7 +125,11 @@ impl Session {
         loop {
             tokio::time::sleep(limits::STATUS_EVERY).await;
             match self.ask("get_status", limits::CALL).await {
-                Ok(data) => self.take_online(object::<Status>(data.as_deref()).online),
+                Ok(data) => {
+                    if let Some(online) = object::<Status>(data.as_deref()).online {
+                        self.hear(Said::Status(online));
+                    }
+                }
                 // Not every implementation has it.
                 Err(NetworkError::Refused(_)) => {}
                 Err(error) => return Lost::Cut(error.to_string()),
@@ -134,23 +138,18 @@ impl Session {
     }
 
     async fn read_posts(&self, posts: &mut mpsc::Receiver<Posted>) -> Lost {
-        let mut user = self.user.subscribe();
-        let mut backlog = Backlog::default();
         loop {
-            let logged_in = self.take_backlog(&mut user, &mut backlog).await;
+            self.take_backlog();
             let post = tokio::select! {
                 biased;
-                changed = user.changed(), if logged_in.is_none() => match changed {
-                    Ok(()) => continue,
-                    Err(_) => None,
-                },
-                post = posts.recv() => post,
+                () = self.until_takeable(), if !self.onebot.backlog.is_empty() => continue,
+                post = posts.recv(), if self.may_read() => post,
             };
-            let Some(Posted { text, receipt }) = post else {
-                return Lost::Cut("the session ended".to_owned());
-            };
-            let from = Came::Posted(receipt);
-            if let Err(lost) = self.take_frame(&text, from, logged_in, &mut backlog).await {
+            let Some(post) = post else { return Lost::Cut("the session ended".to_owned()) };
+            // What two webhooks bring comes in two posts.
+            let came =
+                Came { carries: Carries::All, way: self.onebot.new_way(), receipt: Some(post.receipt) };
+            if let Err(lost) = self.take_frame(&post.text, came) {
                 return lost;
             }
         }
@@ -175,7 +174,7 @@ impl Session {
             let now = presence.borrow_and_update().clone();
             let entered = match now {
                 Presence::Online => self.onebot.enter(&self.sink, AccountState::Running).await,
-                Presence::Offline(why) => {
+                Presence::Offline { why, .. } => {
                     tracing::warn!(account = %self.onebot.account, why, "the account is offline; its acts wait");
                     self.onebot.enter(&self.sink, AccountState::Updating).await
                 }
@@ -189,26 +188,37 @@ impl Session {
         }
     }
 
-    pub(super) fn take_online(&self, online: Option<bool>) {
-        match online {
-            Some(true) => self.set_presence(Presence::Online),
-            Some(false) => self.set_presence(Presence::Offline("the implementation says so".to_owned())),
-            None => {}
-        }
-    }
-
-    pub(super) fn set_presence(&self, presence: Presence) {
-        let is_online = presence == Presence::Online;
+    /// Something was said about the account.
+    pub(super) fn hear(&self, said: Said) {
+        // Most of what is said changes nothing.
+        let Some(next) = self.presence.borrow().after(said) else { return };
+        let is_online = next.is_online();
         self.presence.send_if_modified(|now| {
-            let changed = (*now == Presence::Online) != is_online;
-            if changed {
-                *now = presence;
-            }
+            let changed = now.is_online() != is_online;
+            *now = next;
             changed
         });
         // Before the login there is nothing that could be ready.
         if self.user.borrow().is_some() {
             self.onebot.set_ready(is_online);
         }
+    }
+
+    /// Something was heard.
+    pub(super) fn note_heard(&self) {
+        if self.heard.receiver_count() > 0 {
+            self.heard.send_replace(());
+        }
+    }
+
+    /// Whether the peer says anything when it is asked.
+    pub(super) async fn answers(&self) -> bool {
+        // It is not the peer who does not listen.
+        if !self.may_read() {
+            return true;
+        }
+        let mut heard = self.heard.subscribe();
+        self.onebot.ask_whether_there();
+        tokio::time::timeout(limits::PING_WAIT, heard.changed()).await.is_ok_and(|changed| changed.is_ok())
     }
 }

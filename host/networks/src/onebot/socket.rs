@@ -4,11 +4,14 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::arrivals::{Backlog, Came};
+use super::answers::Answers;
+use super::arrivals::Came;
 use super::back_off::Lost;
 use super::limits;
 use super::oddity::Oddity;
@@ -30,6 +33,9 @@ pub(super) struct Request {
     pub(super) params: serde_json::Value,
     /// What its answer names.
     pub(super) echo: String,
+    /// Until when whoever asks waits.
+    #[serde(skip)]
+    pub(super) until: Instant,
 }
 
 /// What goes over a socket.
@@ -63,7 +69,7 @@ impl Session {
         tokio::select! {
             lost = self.read(read, carries, &outgoing) => lost,
             lost = async {
-                let lost = write_all(write, to_write).await;
+                let lost = write_all(write, to_write, &self.onebot.answers).await;
                 // What the peer said before is still read; the reader will find the end, too.
                 tokio::time::sleep(limits::LAST_WORDS).await;
                 lost
@@ -81,20 +87,21 @@ impl Session {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let mut user = self.user.subscribe();
-        let mut backlog = Backlog::default();
         let mut watchdog = Watchdog::new();
         loop {
-            let logged_in = self.take_backlog(&mut user, &mut backlog).await;
+            self.take_backlog();
+            // No events come here that would have to be set aside.
+            let reads = carries == Carries::Calls || self.may_read();
+            if !reads {
+                // It is not the peer that is silent.
+                watchdog.heard();
+            }
             let message = tokio::select! {
                 biased;
-                changed = user.changed(), if logged_in.is_none() => match changed {
-                    Ok(()) => continue,
-                    Err(_) => return Lost::Cut("the session ended".to_owned()),
-                },
-                // Before the timer: while there is something to read, none is set.
-                message = socket.next() => message,
-                () = tokio::time::sleep_until(watchdog.due()) => {
+                () = self.until_takeable(), if !self.onebot.backlog.is_empty() => continue,
+                // Before the timer: while there is something to read, none is set, and what was said before a stall of ours counts.
+                message = socket.next(), if reads => message,
+                () = tokio::time::sleep_until(watchdog.due()), if reads => {
                     if watchdog.is_over() {
                         return Lost::Cut(format!("nothing was heard for {} s", watchdog.silence().as_secs()));
                     }
@@ -105,6 +112,7 @@ impl Session {
                 }
             };
             watchdog.heard();
+            self.note_heard();
             let text = match message {
                 Some(Ok(Message::Text(text))) => text,
                 Some(Ok(Message::Close(close))) => {
@@ -123,14 +131,20 @@ impl Session {
                 }
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
                 Some(Err(error)) => {
-                    if matches!(error, Error::Capacity(_)) {
-                        self.onebot.oddities.note(Oddity::TooLarge, &error);
+                    match &error {
+                        Error::Capacity(_) => self.onebot.oddities.note(Oddity::TooLarge, &error),
+                        // A connection that just ends is no nonsense.
+                        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {}
+                        Error::Utf8(_) | Error::Protocol(_) => {
+                            self.onebot.oddities.note(Oddity::Malformed, &error);
+                        }
+                        _ => {}
                     }
                     return Lost::Cut(error.to_string());
                 }
                 None => return Lost::Cut("the connection ended".to_owned()),
             };
-            match self.take_frame(&text, Came::Over(carries), logged_in, &mut backlog).await {
+            match self.take_frame(&text, Came { carries, way: self.way, receipt: None }) {
                 Ok(Some(interval)) => watchdog.expect_every(interval),
                 Ok(None) => {}
                 Err(lost) => return lost,
@@ -142,16 +156,26 @@ impl Session {
 async fn write_all<S>(
     mut socket: SplitSink<WebSocketStream<S>, Message>,
     mut outgoing: mpsc::Receiver<Outgoing>,
+    answers: &Answers,
 ) -> Lost
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     while let Some(first) = outgoing.recv().await {
-        // All that is there goes out at once.
+        // All that is there goes out at once, unless it is much: on a line that is slow some of it may not be wanted any more.
         let written = async {
-            let mut next = Some(first);
+            let (mut next, mut bytes) = (Some(first), 0);
             while let Some(one) = next {
-                socket.feed(message(&one)?).await.map_err(|error| error.to_string())?;
+                // Whoever gave up was told that it may have happened; it need not.
+                if one.is_wanted(answers) {
+                    let message = message(&one)?;
+                    bytes += message.len();
+                    socket.feed(message).await.map_err(|error| error.to_string())?;
+                }
+                if bytes > limits::WRITTEN_AT_ONCE {
+                    socket.flush().await.map_err(|error| error.to_string())?;
+                    bytes = 0;
+                }
                 next = outgoing.try_recv().ok();
             }
             socket.flush().await.map_err(|error| error.to_string())
@@ -163,6 +187,16 @@ where
         }
     }
     Lost::Cut("the session ended".to_owned())
+}
+
+impl Outgoing {
+    /// Whether anybody waits for what comes of it.
+    fn is_wanted(&self, answers: &Answers) -> bool {
+        match self {
+            Self::Call(request) => answers.is_awaited(&request.echo),
+            Self::Ping => true,
+        }
+    }
 }
 
 fn message(outgoing: &Outgoing) -> Result<Message, String> {

@@ -8,6 +8,8 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::limits;
+
 /// A text; numbers and booleans count as their text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Text<'a>(Option<Cow<'a, str>>);
@@ -26,6 +28,11 @@ impl Text<'_> {
     /// The text; empty if there is none.
     pub(super) fn or_empty(&self) -> &str {
         self.get().unwrap_or_default()
+    }
+
+    /// A copy of what somebody or something is called, if there is one and it is not empty; no more of it than names have.
+    pub(super) fn name(&self) -> Option<String> {
+        self.filled().map(|text| text.chars().take(limits::NAME_CHARS).collect())
     }
 
     /// A copy, if there is one and it is not empty.

@@ -4,6 +4,7 @@
 
 mod certificates;
 mod contacts;
+mod crowd;
 mod history;
 mod login;
 mod onebot;

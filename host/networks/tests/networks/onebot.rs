@@ -12,10 +12,10 @@ use mynah_model::roster::Role;
 use mynah_networks::onebot::oddity::Oddity;
 use mynah_networks::onebot::{OneBot, OneBotConfig, Pace, Token, Trust, Way};
 use mynah_networks::{Happening, Network, NetworkError, Receipt, StopSender};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use crate::peer::{ANN, BOB, FRED, GROUP, ME, OWNER, Peer, Played, eventually};
+use crate::peer::{ANN, BOB, FRED, GROUP, ME, OWNER, Peer, Played, eventually, now};
 use crate::stage::{Account, Told, act, kinds, send};
 
 pub(crate) struct Qq {
@@ -31,13 +31,11 @@ impl Qq {
     }
 
     pub(crate) fn reach(way: Way, token: Token, trust: Trust) -> Self {
-        let config = OneBotConfig {
-            account: "qq".parse().unwrap(),
-            way,
-            token,
-            trust,
-            pace: Pace { count: 1_000, per: Duration::from_secs(1) },
-        };
+        let pace = Pace { count: 1_000, per: Duration::from_secs(1) };
+        Self::start(OneBotConfig { account: "qq".parse().unwrap(), way, token, trust, pace, self_id: None })
+    }
+
+    pub(crate) fn start(config: OneBotConfig) -> Self {
         let onebot = OneBot::new(config, Arc::new(SystemClock));
         let account = Account::new();
         let (stop, signal) = StopSender::new();
@@ -72,7 +70,7 @@ impl Qq {
         eventually(text, || self.account.happenings().into_iter().find(said)).await
     }
 
-    fn count(&self, kind: EventKind) -> usize {
+    pub(crate) fn count(&self, kind: EventKind) -> usize {
         kinds(&self.account.happenings()).into_iter().filter(|other| *other == kind).count()
     }
 
@@ -81,9 +79,30 @@ impl Qq {
         eventually("the members", owner).await;
     }
 
+    /// The account is stopped, and can be started again.
+    pub(crate) async fn stopped(self) -> Stopped {
+        self.stop.stop();
+        self.run.await.unwrap().unwrap();
+        Stopped { onebot: self.onebot, account: self.account }
+    }
+
     pub(crate) async fn end(self) {
         self.stop.stop();
         self.run.await.unwrap().unwrap();
+    }
+}
+
+/// An account that does not run.
+pub(crate) struct Stopped {
+    pub(crate) onebot: Arc<OneBot>,
+    account: Arc<Account>,
+}
+
+impl Stopped {
+    pub(crate) fn start(self) -> Qq {
+        let (stop, signal) = StopSender::new();
+        let run = tokio::spawn(self.onebot.clone().run(self.account.clone(), signal));
+        Qq { onebot: self.onebot, account: self.account, stop, run }
     }
 }
 
@@ -262,19 +281,15 @@ async fn a_connection_that_is_cut_comes_back_and_what_it_missed_is_said() {
 #[tokio::test]
 async fn an_account_that_is_stopped_and_started_again_logs_in_again() {
     let peer = Peer::start(Played::NapCat).await;
-    let Qq { onebot, account, stop, run } = Qq::running(&peer).await;
-    stop.stop();
-    run.await.unwrap().unwrap();
+    let stopped = Qq::running(&peer).await.stopped().await;
     eventually("a peer that is left", || {
         peer.ping();
         (!peer.is_connected()).then_some(())
     })
     .await;
-    let refused = onebot.perform(&act(ChatKind::Group, &GROUP.to_string(), send("hi"))).await;
+    let refused = stopped.onebot.perform(&act(ChatKind::Group, &GROUP.to_string(), send("hi"))).await;
     assert!(matches!(refused, Err(NetworkError::Offline(_))), "{refused:?}");
-    let (stop, signal) = StopSender::new();
-    let run = tokio::spawn(onebot.clone().run(account.clone(), signal));
-    let qq = Qq { onebot, account, stop, run };
+    let qq = stopped.start();
     eventually("a second login", || (qq.count(EventKind::Login) == 2).then_some(())).await;
     qq.end().await;
 }
@@ -417,25 +432,91 @@ async fn refusals_are_told_in_the_network_s_words_and_an_expired_wait_at_qq_is_u
 
 #[tokio::test]
 async fn offline_by_heartbeat_or_notice_is_offline_until_the_peer_says_otherwise() {
-    let peer = Peer::start(Played::NapCat).await;
-    let qq = Qq::running(&peer).await;
-    let beat = |online: bool| {
-        json!({
-            "post_type": "meta_event", "meta_event_type": "heartbeat", "interval": 30_000,
-            "status": { "online": online, "good": online },
-        })
-    };
-    let offline = json!({ "post_type": "notice", "notice_type": "bot_offline", "user_id": ME, "tag": "t", "message": "elsewhere" });
-    for gone in [beat(false), offline] {
-        peer.emit(gone);
+    for played in Played::ALL {
+        let peer = Peer::start(played).await;
+        let qq = Qq::running(&peer).await;
+        let notice = |word: &str| json!({ "post_type": "notice", "notice_type": word, "user_id": ME, "tag": "t", "message": "elsewhere" });
+        peer.emit(notice("bot_offline"));
         qq.account.wait_for(AccountState::Updating).await;
         let sent = qq.in_group(send("hi")).await;
         assert!(matches!(sent, Err(NetworkError::Offline(_))), "{sent:?}");
-        peer.emit(beat(true));
+        // Lagrange's is constant, and NapCat's may have been on its way.
+        peer.beat(true);
+        peer.say_at(now() - 900, GROUP, ANN, "said before");
+        qq.hear_text("said before").await;
+        let sent = qq.in_group(send("hi")).await;
+        assert!(matches!(sent, Err(NetworkError::Offline(_))), "{played:?}: {sent:?}");
+        if played == Played::Lagrange {
+            peer.beat(false);
+            peer.emit(notice("bot_online"));
+        } else {
+            peer.beat(false);
+            peer.beat(true);
+        }
         qq.account.wait_for(AccountState::Running).await;
         qq.in_group(send("hi")).await.unwrap();
+
+        peer.emit(notice("bot_offline"));
+        qq.account.wait_for(AccountState::Updating).await;
+        // Whoever hears this is online.
+        peer.say_at(now() + 60, GROUP, ANN, "are you there?");
+        qq.account.wait_for(AccountState::Running).await;
+        if played != Played::Lagrange {
+            peer.beat(false);
+            qq.account.wait_for(AccountState::Updating).await;
+            peer.beat(true);
+            qq.account.wait_for(AccountState::Running).await;
+        }
+        assert_eq!(peer.dialled(), 1);
+        qq.end().await;
     }
-    assert_eq!(peer.dialled(), 1);
+}
+
+#[tokio::test]
+async fn what_comes_twice_is_heard_once_whatever_the_peer_s_clock_says() {
+    let peer = Peer::start(Played::NapCat).await;
+    let qq = Qq::running(&peer).await;
+    let message = |id: i64, time: Value| {
+        let mut event = json!({
+            "self_id": ME, "post_type": "message", "message_type": "group", "group_id": GROUP, "user_id": ANN,
+            "message_id": id, "message": format!("message {id}"),
+        });
+        if !time.is_null() {
+            event["time"] = time;
+        }
+        event
+    };
+    let poke = json!({
+        "time": now(), "self_id": ME, "post_type": "notice", "notice_type": "notify", "sub_type": "poke", "group_id": GROUP,
+        "user_id": ANN, "target_id": ME,
+    });
+    let request = json!({
+        "time": now(), "self_id": ME, "post_type": "request", "request_type": "friend", "user_id": 50_005, "comment": "hi", "flag": "f",
+    });
+    let ahead = json!(now() + 3_600);
+    let messages = [message(1, ahead.clone()), message(2, Value::Null), message(3, json!(now() - 5))];
+    for round in 0..2 {
+        for event in messages.iter().chain([&poke, &request]) {
+            peer.send_raw(event.to_string());
+        }
+        if round == 0 {
+            // In one second somebody pokes twice: by one connection these are two.
+            peer.send_raw(poke.to_string());
+            peer.say(GROUP, BOB, "that was all");
+            qq.hear_text("that was all").await;
+            peer.cut();
+            qq.account.wait_for(AccountState::Updating).await;
+            qq.account.wait_for(AccountState::Running).await;
+        }
+    }
+    peer.say(GROUP, BOB, "the end");
+    qq.hear_text("the end").await;
+    assert_eq!(qq.count(EventKind::MessageReceived), 5);
+    assert_eq!(qq.count(EventKind::FriendRequest), 1);
+    let is_poke =
+        |one: &&Happening| matches!(&one.body, EventBody::Other { kind, .. } if kind == "notify/poke");
+    assert_eq!(qq.account.happenings().iter().filter(is_poke).count(), 2);
+    assert_eq!(qq.onebot.oddities(Oddity::Duplicate), 5);
     qq.end().await;
 }
 

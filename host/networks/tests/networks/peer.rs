@@ -10,7 +10,7 @@
 //! | mute without duration | lifts it | 30 min | lifts it | 30 min |
 //! | failures | `message` | `wording` | nothing but a code | `msg` and `wording` |
 //! | answers | in order | in order | in order | in any order |
-//! | heartbeats | yes | yes | yes | no |
+//! | heartbeats | yes | yes | yes, always online | no |
 //! | token, dialling out | `Bearer` | `Bearer` | `Bearer` | `Token` |
 //!
 //! It is dialled, dials the host itself, or takes calls over HTTP and posts its events.
@@ -307,6 +307,15 @@ impl Peer {
     /// An event of the account, with what all have.
     pub(crate) fn emit(&self, fields: Value) {
         self.inner.emit(fields);
+    }
+
+    /// A heartbeat. Lagrange's always says that the account is online.
+    pub(crate) fn beat(&self, online: bool) {
+        let online = online || self.inner.played == Played::Lagrange;
+        self.emit(json!({
+            "post_type": "meta_event", "meta_event_type": "heartbeat", "interval": 30_000,
+            "status": { "online": online, "good": online },
+        }));
     }
 
     /// Somebody says something in a group; the message's id.

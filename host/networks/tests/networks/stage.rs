@@ -78,6 +78,11 @@ impl Account {
         self.roster.lock().clone()
     }
 
+    /// Takes all room away; how much to give back.
+    pub(crate) fn take_room(&self) -> usize {
+        self.room.forget_permits(usize::MAX)
+    }
+
     pub(crate) async fn wait_for(&self, state: AccountState) {
         let mut states = self.state.subscribe();
         let entered = tokio::time::timeout(PATIENCE, states.wait_for(|now| *now == state)).await;

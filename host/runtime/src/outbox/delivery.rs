@@ -174,7 +174,8 @@ impl Outbox {
             polled
                 .unwrap_or_else(|_| Poll::Ready(Err(NetworkError::Unknown("its driver panicked".to_owned()))))
         });
-        match tokio::time::timeout(limits::DELIVERY_TIMEOUT, performed).await {
+        let time = account.driver().time_for(act).unwrap_or(limits::DELIVERY_TIMEOUT);
+        match tokio::time::timeout(time, performed).await {
             Ok(Ok(receipt)) => Ok(Ended::done(receipt)),
             Ok(Err(NetworkError::Offline(why))) => Err(why),
             Ok(Err(error)) => Ok(Ended::failed(&error)),

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use arc_swap::ArcSwap;
 use mynah_model::Attrs;
 use mynah_model::action::{ActionBody, Actor, Target};
@@ -241,6 +243,45 @@ async fn an_act_that_was_started_and_waits_behind_another_is_known_not_to_have_h
     stage.outbox.deliver(acts.to_vec());
     stage.store.write_durable(Batch::new()).await.unwrap();
     assert_eq!(stage.state(2), OutboxState::Decided);
+}
+
+/// Takes 40 seconds for an act, and says beforehand that it may be a minute, or does not.
+struct Slow {
+    says: bool,
+}
+
+impl Network for Slow {
+    fn kind(&self) -> &'static str {
+        "slow"
+    }
+
+    fn run(self: Arc<Self>, _: Arc<dyn Sink>, _: StopSignal) -> Boxed<'static, Result<(), NetworkError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn perform<'a>(&'a self, _: &'a Act) -> Boxed<'a, Result<Receipt, NetworkError>> {
+        Box::pin(async {
+            tokio::time::sleep(Duration::from_secs(40)).await;
+            Ok(Receipt::default())
+        })
+    }
+
+    fn time_for(&self, _: &Act) -> Option<Duration> {
+        self.says.then_some(Duration::from_secs(60))
+    }
+
+    fn redelivery(&self) -> Redelivery {
+        Redelivery::Unknown
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_act_may_take_as_long_as_its_network_says_that_it_does() {
+    for (says, outcome) in [(true, Outcome::Done), (false, Outcome::Unknown)] {
+        let stage = stage_on(Arc::new(Slow { says }));
+        stage.enter(AccountState::Running).await.unwrap();
+        assert_eq!(stage.decide(1).await.await.unwrap().outcome, outcome);
+    }
 }
 
 #[tokio::test]

@@ -13,10 +13,14 @@ use mynah_model::message::{MessageClass, Segment};
 use mynah_model::names::Seq;
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::support::guests::component;
 use crate::support::host::TestHost;
-use crate::support::onebot_peer::{ANN, BOB, FRED, GROUP, ME, Peer, Played, eventually, now};
+use crate::support::onebot_peer::{
+    ANN, BOB, FRED, GROUP, ME, OWNER, PATIENCE, Peer, Played, eventually, now,
+};
 use crate::support::onebot_way::Way;
 
 /// A host with one account on a peer, however they reach each other. The shipped rules may do there what they ask for.
@@ -78,6 +82,7 @@ async fn a_flood_on_qq_is_warned_muted_and_kicked_whoever_the_peer_is() {
     for (played, way) in everybody() {
         let mut peer = peer(played).await;
         let host = host_on(&mut peer, way, FAST).await;
+        members_are(&host, &[ME, OWNER, ANN, BOB]).await;
         for step in 1..=3 {
             for number in 0..6 {
                 peer.say(GROUP, ANN, &format!("buy {step} {number}"));
@@ -95,8 +100,7 @@ async fn a_flood_on_qq_is_warned_muted_and_kicked_whoever_the_peer_is() {
             [json!({ "group_id": GROUP, "user_id": ANN, "duration": 600 })],
             "{played:?} {way:?}"
         );
-        let members = group(&host).await["member"].as_array().unwrap().clone();
-        assert!(members.iter().all(|member| member["id"] != json!(ANN.to_string())), "{members:?}");
+        members_are(&host, &[ME, OWNER, BOB]).await;
         assert!(peer.is_member(GROUP, BOB));
         host.stop().await;
     }
@@ -109,6 +113,7 @@ async fn whoever_comes_into_a_group_is_greeted_by_name() {
         let host = host_on(&mut peer, way, FAST).await;
         peer.join(GROUP, 40004, "Newcomer");
         assert_eq!(peer.wait_for_sent(1).await, ["welcome Newcomer"], "{played:?} {way:?}");
+        members_are(&host, &[ME, OWNER, ANN, BOB, 40004]).await;
         host.stop().await;
     }
 }
@@ -323,17 +328,17 @@ async fn an_account_that_is_offline_says_so_whichever_way_it_is_reached() {
     for way in Way::ALL {
         let mut peer = peer(Played::NapCat).await;
         let host = host_on(&mut peer, way, FAST).await;
-        let beat = |online: bool| json!({ "post_type": "meta_event", "meta_event_type": "heartbeat", "interval": 30_000, "status": { "online": online } });
         let gone = json!({ "post_type": "notice", "notice_type": "bot_offline", "user_id": ME, "message": "elsewhere" });
-        for gone in [beat(false), gone] {
-            for (said, state) in [(gone, "updating"), (beat(true), "running")] {
-                peer.emit(said);
-                crate::support::wait_for(state, async || {
-                    let (_, account) = host.get("/api/v1/accounts/qq").await;
-                    (account["state"] == state).then_some(())
-                })
-                .await;
+        for by_notice in [false, true] {
+            match by_notice {
+                true => peer.emit(gone.clone()),
+                false => peer.beat(false),
             }
+            state_is(&host, "updating").await;
+            // A notice is undone by heartbeats only once they have said the same.
+            peer.beat(false);
+            peer.beat(true);
+            state_is(&host, "running").await;
         }
         peer.say(GROUP, ANN, "ping");
         assert_eq!(peer.wait_for_sent(1).await, ["pong"], "{way:?}");
@@ -362,18 +367,86 @@ async fn friend_requests_and_what_they_come_to_are_seen_by_programs() {
             ("stranger 50005", "hi"),
             "{played:?} {way:?}"
         );
-        let qq = host.running.host.account("qq").unwrap();
-        let answer =
-            ActionBody::AnswerRequest { request_id: request.id, from: None, approve: true, text: None };
-        let outcome = host.running.host.act(&qq, None, answer, Actor::Api).await;
-        assert_eq!(outcome.outcome, Outcome::Done, "{outcome:?}");
+        let (_, answer) = host
+            .get(&format!(
+                "/openwx/accept_friend_request?client=qq&id=50005&displayname=x&ticket={}",
+                request.id.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>()
+            ))
+            .await;
+        assert_eq!(answer["code"], 0, "{answer}");
         assert_eq!(peer.calls("set_friend_add_request"), [json!({ "flag": "f1", "approve": true })]);
         host.stop().await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reverse_connection_comes_back_and_the_newest_counts() {
+async fn a_script_that_may_answers_friend_requests() {
+    let mut peer = peer(Played::NapCat).await;
+    let folder = Arc::new(TempDir::new().unwrap());
+    std::fs::create_dir(folder.path().join("scripts.d")).unwrap();
+    std::fs::write(folder.path().join("scripts.d/actor.wasm"), component("actor")).unwrap();
+    let reach = Way::Forward.keys(&mut peer).await;
+    let toml = format!(
+        "[[account]]\nname = \"qq\"\nnetwork = \"onebot\"\nqq = {ME}\n{reach}\naccess_token = \"s3cret\"\n{FAST}\n[script.actor]\nallow = [\"answer-request\"]\n"
+    );
+    let host = TestHost::start_in(folder, &toml, Arc::new(SystemClock)).await;
+    peer.emit(json!({
+        "post_type": "request", "request_type": "friend", "user_id": 50005, "comment": "hi", "flag": "f1",
+    }));
+    let answered = peer.wait_for_calls("set_friend_add_request", 1).await;
+    assert_eq!(answered, [json!({ "flag": "f1", "approve": true })]);
+    host.settle().await;
+    assert_eq!(peer.calls("set_friend_add_request").len(), 1);
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_is_not_the_one_that_was_named_is_a_problem_that_says_so() {
+    let mut peer = peer(Played::NapCat).await;
+    let reach = Way::Forward.keys(&mut peer).await;
+    let toml = format!(
+        "[[account]]\nname = \"qq\"\nnetwork = \"onebot\"\nqq = 10002\n{reach}\naccess_token = \"s3cret\"\n"
+    );
+    let host = TestHost::open(&toml).await;
+    let problem = crate::support::wait_for("a problem", async || {
+        let (_, account) = host.get("/api/v1/accounts/qq").await;
+        account["problem"].as_str().map(str::to_owned)
+    })
+    .await;
+    assert!(problem.contains("QQ 10001 is logged in there, and this account is 10002"), "{problem}");
+    assert!(problem.contains("change `qq` in `mynah.toml`"), "{problem}");
+    assert!(peer.calls("get_friend_list").is_empty(), "nobody asks whom they know");
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_who_posts_without_a_signature_is_waited_for() {
+    let host = TestHost::open(
+        "[[account]]\nname = \"qq\"\nnetwork = \"onebot\"\nurl = \"http://127.0.0.1:9\"\nlisten = \"/onebot/v11/http\"\naccess_token = \"s3cret\"",
+    )
+    .await;
+    let address = host.url.strip_prefix("http://").unwrap();
+    for (headers, status) in [
+        ("", "401"),
+        ("x-signature: sha1=abc\r\n", "403"),
+        ("x-signature: sha1=3a11128db5d52967b47b427b632d43eb6a71391c\r\norigin: http://127.0.0.1\r\n", "403"),
+    ] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let head = format!(
+            "POST /onebot/v11/http HTTP/1.1\r\nhost: {address}\r\n{headers}content-type: application/json\r\ncontent-length: 4000000\r\n\r\n"
+        );
+        // Not a byte of the body follows.
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = [0; 12];
+        let read = tokio::time::timeout(PATIENCE, stream.read_exact(&mut answer)).await;
+        read.expect("it is answered at once").unwrap();
+        assert_eq!(std::str::from_utf8(&answer).unwrap(), format!("HTTP/1.1 {status}"), "{headers}");
+    }
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reverse_connection_comes_back_and_whoever_answers_keeps_it() {
     let mut peer = peer(Played::Llbot).await;
     let host = host_on(&mut peer, Way::Reverse, FAST).await;
     peer.cut();
@@ -382,6 +455,11 @@ async fn a_reverse_connection_comes_back_and_the_newest_counts() {
     assert_eq!(peer.wait_for_sent(1).await, ["pong"]);
     let mut second = self::peer(Played::NapCat).await;
     second.dial(&host.url, "/onebot/v11/ws");
+    eventually("some tries", || (second.dialled() >= 3).then_some(())).await;
+    peer.say(GROUP, BOB, "ping");
+    assert_eq!(peer.wait_for_sent(2).await, ["pong", "pong"]);
+    assert!(second.calls("get_login_info").is_empty(), "they were sent away");
+    drop(peer);
     second.wait_for_calls("get_group_list", 1).await;
     host.stop().await;
 }
@@ -458,6 +536,26 @@ async fn connections_that_are_cut_again_and_again_under_load_double_nothing_and_
         .count();
     assert_eq!(gaps, 8, "each time without a connection is counted");
     host.stop().await;
+}
+
+async fn state_is(host: &TestHost, state: &str) {
+    crate::support::wait_for(state, async || {
+        let (_, account) = host.get("/api/v1/accounts/qq").await;
+        (account["state"] == state).then_some(())
+    })
+    .await;
+}
+
+/// Waits until these are the members of the group, to programs.
+async fn members_are(host: &TestHost, ids: &[i64]) {
+    let ids: HashSet<_> = ids.iter().map(|id| json!(id.to_string())).collect();
+    crate::support::wait_for(&format!("the members {ids:?}"), async || {
+        let group = group(host).await;
+        let members: HashSet<_> =
+            group["member"].as_array()?.iter().map(|member| member["id"].clone()).collect();
+        (members == ids && group["name"] == "PERL学习交流").then_some(())
+    })
+    .await;
 }
 
 async fn group(host: &TestHost) -> Json {

@@ -339,7 +339,7 @@ fn set_up(
                 token,
                 trust,
                 pace: onebot.pace,
-                self_id: None,
+                self_id: onebot.qq,
             };
             let network = OneBot::new(config, clock);
             if let Some(path) = &onebot.listen {

@@ -11,7 +11,10 @@ use super::secret::SecretSource;
 use super::section::{Section, Value};
 
 /// The keys of accounts on OneBot alone.
-pub(super) const KEYS: [&str; 6] = ["url", "sockets", "listen", "access_token", "certificate", "pace"];
+pub(super) const KEYS: [&str; 7] = ["url", "sockets", "listen", "access_token", "certificate", "pace", "qq"];
+
+/// The largest QQ number. They have 5 to 10 digits; one more does not make a typing error right.
+const QQ_MAX: i64 = 99_999_999_999;
 
 /// What the host itself serves: an account listens nowhere below.
 const TAKEN: [&str; 5] = ["/openqq", "/openwx", "/api", "/healthz", "/readyz"];
@@ -29,6 +32,8 @@ pub struct OneBotAccount {
     pub certificate: Option<PathBuf>,
     /// How fast the account acts.
     pub pace: Pace,
+    /// Whose account it is; `None`: that of whoever is logged in first.
+    pub qq: Option<i64>,
 }
 
 /// Reads the keys of an account on OneBot.
@@ -38,6 +43,7 @@ pub(super) fn read(section: &mut Section<'_>, folder: &Path) -> Result<OneBotAcc
     let listen = section.read("listen", |value| read_path(&value))?;
     let token = section.read("access_token", |value| SecretSource::read(&value, folder, Token::new))?;
     let pace = section.read("pace", |value| read_pace(&value))?.unwrap_or_default();
+    let qq = section.read("qq", |value| value.integer(10_000..=QQ_MAX))?;
     let certificate =
         section.read("certificate", |value| Ok(folder.join(value.text("the path of a PEM file")?)))?;
     let secure = url.as_ref().is_some_and(Address::is_secure);
@@ -75,7 +81,7 @@ pub(super) fn read(section: &mut Section<'_>, folder: &Path) -> Result<OneBotAcc
             section.problem("`certificate` is for accounts with `url = \"wss://...\"` or `\"https://...\"`")
         );
     }
-    Ok(OneBotAccount { way, listen, token, certificate, pace })
+    Ok(OneBotAccount { way, listen, token, certificate, pace, qq })
 }
 
 enum Address {
@@ -151,7 +157,8 @@ mod tests {
     fn an_address_is_enough_and_everything_else_has_a_default() {
         let plain = account("url = \"ws://127.0.0.1:3001\"");
         assert_eq!((plain.way, plain.listen), (Way::Forward("ws://127.0.0.1:3001".parse().unwrap()), None));
-        assert_eq!((plain.token, plain.pace), (None, Pace::default()));
+        assert_eq!((plain.token, plain.pace, plain.qq), (None, Pace::default(), None));
+        assert_eq!(account("url = \"ws://h\"\nqq = 10001").qq, Some(10_001));
         let paced = account("url = \"wss://h\"\npace = \"20/min\"");
         assert_eq!(paced.pace, Pace { count: 20, per: Duration::from_secs(60) });
         let two = account("url = \"wss://h\"\nsockets = 2\ncertificate = \"napcat.pem\"");
@@ -196,6 +203,8 @@ mod tests {
             ("network = \"onebot\"\nurl = \"ws://h\"\naccess_token = {}", "{ file = \"PATH\" }"),
             ("network = \"onebot\"\nurl = \"ws://h\"\nseed = 7", "`seed` is for accounts on network `sim`"),
             ("network = \"onebot\"\nurl = \"ws://h\"\nsockets = 3", "`sockets`"),
+            ("network = \"onebot\"\nurl = \"ws://h\"\nqq = 7", "a whole number from 10000"),
+            ("qq = 10001", "`qq` is for accounts on network `onebot`"),
             ("network = \"onebot\"\nlisten = \"/ws\"\naccess_token = \"x\"\nsockets = 2", "`sockets` is for"),
             ("network = \"onebot\"\nurl = \"ws://h\"\ncertificate = \"c.pem\"", "`certificate` is for"),
             ("url = \"ws://h\"", "`url` is for accounts on network `onebot`"),

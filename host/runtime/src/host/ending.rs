@@ -47,14 +47,17 @@ impl Host {
     /// Stops everything: accounts, workers, store. What waits is handled and delivered first, while the accounts are
     /// connected, but for no longer than [`limits::SHUTDOWN_DRAIN`]; the rest stays for the next start.
     pub async fn shutdown(&self) {
-        let running = self.inner.running.lock().take();
+        let mut running = self.inner.running.lock().take();
         self.inner.intake.close();
         self.inner.outbox.close();
-        if let Some(running) = &running {
-            running.timers.abort();
-            running.media.abort();
-            running.alerts.abort();
-            running.housekeeping.abort();
+        if let Some(running) = &mut running {
+            for task in
+                [&mut running.timers, &mut running.media, &mut running.alerts, &mut running.housekeeping]
+            {
+                task.abort();
+                // It may be in the middle of something: a timer that fires now has fired, and is waited for below.
+                let _ = task.await;
+            }
         }
         let connected = |account: &Account| account.state() == AccountState::Running;
         if tokio::time::timeout(limits::SHUTDOWN_DRAIN, self.quiet(connected)).await.is_err() {

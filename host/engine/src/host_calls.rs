@@ -6,7 +6,7 @@ use rand_chacha::rand_core::Rng;
 
 use crate::bindings::mynah::script::{clock, config, kv_types, log, patterns, random, types};
 use crate::fault::Stop;
-use crate::limits::RANDOM_BYTES;
+use crate::limits::{RANDOM_BYTES, SETTINGS_PATH};
 use crate::sandbox::Sandbox;
 use crate::script_log::LogLevel;
 
@@ -30,7 +30,7 @@ impl log::Host for Sandbox {
 
 impl config::Host for Sandbox {
     fn get(&mut self, path: String) -> wasmtime::Result<Option<String>> {
-        self.charge(path.len())?;
+        self.charge_path(&path)?;
         let turn = self.turn("config")?;
         Ok(turn.settings.get(&path).map(|text| text.as_ref().to_owned()))
     }
@@ -38,7 +38,8 @@ impl config::Host for Sandbox {
 
 impl patterns::Host for Sandbox {
     fn find(&mut self, set: String, text: String) -> wasmtime::Result<Result<Vec<patterns::Match>, String>> {
-        self.charge(set.len().saturating_add(text.len()))?;
+        self.charge_path(&set)?;
+        self.charge(text.len())?;
         let turn = self.turn("patterns")?;
         let compiled = match turn.settings.patterns(&set) {
             Ok(compiled) => compiled,
@@ -73,6 +74,21 @@ impl random::Host for Sandbox {
 
     fn bytes(&mut self, len: u32) -> wasmtime::Result<Vec<u8>> {
         random_bytes(self.random.contract(), u64::from(len))
+    }
+}
+
+impl Sandbox {
+    /// Counts a path in the settings, if it can be one.
+    fn charge_path(&mut self, path: &str) -> wasmtime::Result<()> {
+        self.charge(path.len())?;
+        if path.len() <= SETTINGS_PATH {
+            return Ok(());
+        }
+        let text = format!(
+            "the script named something in its settings by {} bytes; a path has at most {SETTINGS_PATH}",
+            path.len()
+        );
+        Err(Stop::error(Code::LimitHostCalls, text))
     }
 }
 

@@ -46,10 +46,16 @@ pub struct Limits {
     pub segments: usize,
     /// Bytes of one text in an answer. 16 KiB: QQ takes about 4,500 characters in a message.
     pub text: usize,
+    /// Bytes of the id of a chat or a person in an answer. 128: the longest that networks give have some seventy, and whatever
+    /// is noted down of an action names it.
+    pub id: usize,
     /// Members in one action. 100: more than that at once is an accident.
     pub members: usize,
-    /// Bytes of log in one event, standard output and error included. 16 KiB: a page or two of text.
+    /// Bytes of log in one event, standard output and error included. 16 KiB: a page or two of text. Each line counts as
+    /// [`LOG_LINE`] more than its text.
     pub log: usize,
+    /// Lines of log in one event, standard output and error included. 64: a panic with its backtrace has some thirty.
+    pub log_lines: usize,
     /// Bytes that a script may hand to the host in one event, its answer included. 1 MiB: bounds what the
     /// host allocates for it.
     pub host_calls: usize,
@@ -76,8 +82,10 @@ impl Default for Limits {
             actions: 64,
             segments: 100,
             text: 16 * KIB,
+            id: 128,
             members: 100,
             log: 16 * KIB,
+            log_lines: 64,
             host_calls: MIB,
             kv_key: 512,
             kv_value: 64 * KIB,
@@ -177,6 +185,13 @@ pub const KV_PAGE: u32 = 100;
 /// Members that one `roster.members` call may ask for (the contract's number).
 pub const ROSTER_PAGE: u32 = 500;
 
+/// What a line of log counts beside its text, bytes. 64: the host's log says of each whose it is, and when, so that many
+/// short lines would become far more than they seem.
+pub const LOG_LINE: usize = 64;
+
+/// Bytes of a path in the settings that a script may ask for. 512: a path is some keys.
+pub const SETTINGS_PATH: usize = 512;
+
 /// Rows of a pattern set. 10,000: beyond the longest blocklists in use.
 pub const PATTERN_ROWS: usize = 10_000;
 
@@ -189,7 +204,8 @@ pub const PATTERN_REGEX_BYTES: usize = 256 * KIB;
 /// Bytes of a text that pattern sets are looked for in. 64 KiB: longer than any message.
 pub const PATTERN_TEXT: usize = 64 * KIB;
 
-/// Different settings views and rendered paths that are kept. 256 of each, then they are made anew.
+/// Different settings views and rendered paths that are kept. 256 of each, then they are made anew. Nothing is kept of a path
+/// where nothing stands.
 pub const SETTINGS_CACHED: usize = 256;
 
 /// Bytes of compiled components kept on disk. 1 GiB: some ten interpreters or thousands of rules.
@@ -259,11 +275,14 @@ impl Limits {
             row("components compiled at once", COMPILES.to_string(), Code::LimitCompile),
             row("actions for one event", self.actions.to_string(), Code::LimitActions),
             row("one text in an answer", size(self.text), Code::LimitText),
+            row("the id of a chat or a person in an answer", size(self.id), Code::LimitText),
             row("segments of one message", self.segments.to_string(), Code::LimitSegments),
             row("members in one action", self.members.to_string(), Code::ScriptAnswer),
             row("log for one event, output included", size(self.log), Code::LimitLog),
+            row("lines of log for one event", self.log_lines.to_string(), Code::LimitLog),
             row("data handed to the host for one event", size(self.host_calls), Code::LimitHostCalls),
             row("random bytes of one call", size(bytes(RANDOM_BYTES)), Code::LimitHostCalls),
+            row("a path in the settings", size(SETTINGS_PATH), Code::LimitHostCalls),
             row("a key of kv", size(self.kv_key), Code::LimitKvKey),
             row("a value of kv", size(self.kv_value), Code::LimitKvValue),
             LimitRow::page("keys of one kv list", KV_PAGE),

@@ -61,7 +61,7 @@ impl Sandbox {
         turn: Option<Turn>,
     ) -> Self {
         Self {
-            log: ScriptLog::new(limits.log),
+            log: ScriptLog::new(limits),
             random: Randomness::new(name, seq),
             turn,
             limits: Arc::clone(limits),
@@ -75,7 +75,7 @@ impl Sandbox {
 
     /// Makes a sandbox that handled an event ready for the next one. Its memory stays as it is.
     pub(crate) fn begin(&mut self, name: &ScriptName, event: &Event, turn: Turn) {
-        self.log = ScriptLog::new(self.limits.log);
+        self.log = ScriptLog::new(&self.limits);
         self.random = Randomness::new(name, event.seq);
         self.turn = Some(turn);
         self.host_calls_left = self.limits.host_calls;

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::limits::{LOG_LINE, Limits};
+
 /// How much a line matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -52,6 +54,7 @@ impl fmt::Display for LogLine {
 #[derive(Debug, Default)]
 pub(crate) struct ScriptLog {
     left: usize,
+    lines_left: usize,
     cut: u32,
     lines: Vec<LogLine>,
     stdout: Vec<u8>,
@@ -63,9 +66,9 @@ pub(crate) struct ScriptLog {
 const LAST_WORDS: usize = 1024;
 
 impl ScriptLog {
-    /// An empty log that takes so many bytes.
-    pub(crate) fn new(limit: usize) -> Self {
-        Self { left: limit, ..Self::default() }
+    /// An empty log that takes what a script may write for one event.
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self { left: limits.log, lines_left: limits.log_lines, ..Self::default() }
     }
 
     /// Adds a line.
@@ -86,7 +89,8 @@ impl ScriptLog {
             // A line that never ends is cut at the limit of the whole log.
             let room = left.saturating_sub(pending.len());
             pending.extend(piece.iter().take(room));
-            if piece.last() == Some(&b'\n') {
+            let nothing_fits = pending.is_empty();
+            if piece.last() == Some(&b'\n') && !nothing_fits {
                 self.end_line(source);
             } else if piece.len() > room {
                 self.cut = self.cut.saturating_add(1);
@@ -127,26 +131,28 @@ impl ScriptLog {
     }
 
     fn push(&mut self, level: LogLevel, source: LogSource, text: &str) {
-        // An empty line costs a byte too, so that a script cannot write endless ones.
-        let cost = text.len().max(1);
-        if cost > self.left {
+        let room = self.left.checked_sub(LOG_LINE).filter(|_| self.lines_left > 0);
+        let fits = room.and_then(|room| text.get(..text.floor_char_boundary(room))).unwrap_or_default();
+        if room.is_none() || fits.len() < text.len() {
             self.cut = self.cut.saturating_add(1);
-            let end = text.floor_char_boundary(self.left);
-            if end == 0 {
-                return;
-            }
-            self.left = 0;
-            self.lines.push(LogLine { level, source, text: text.get(..end).unwrap_or_default().to_owned() });
+        }
+        if room.is_none() || (fits.is_empty() && !text.is_empty()) {
             return;
         }
-        self.left -= cost;
-        self.lines.push(LogLine { level, source, text: text.to_owned() });
+        self.lines_left -= 1;
+        // After a line that was cut there is no room for another one.
+        self.left = if fits.len() < text.len() { 0 } else { self.left - LOG_LINE - fits.len() };
+        self.lines.push(LogLine { level, source, text: fits.to_owned() });
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn log(bytes: usize, log_lines: usize) -> ScriptLog {
+        ScriptLog::new(&Limits { log: bytes, log_lines, ..Limits::default() })
+    }
 
     fn texts(log: ScriptLog) -> (Vec<String>, u32) {
         let (lines, cut) = log.finish();
@@ -155,7 +161,7 @@ mod tests {
 
     #[test]
     fn output_is_split_into_lines_and_the_last_one_needs_no_end() {
-        let mut log = ScriptLog::new(100);
+        let mut log = log(1000, 10);
         log.written(LogSource::Stdout, b"a\nb");
         log.line(LogLevel::Info, "between");
         log.written(LogSource::Stdout, b"c\r\n\xff");
@@ -164,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_full_log_cuts_and_counts_but_keeps_the_last_words() {
-        let mut log = ScriptLog::new(10);
+        let mut log = log(10 + 2 * LOG_LINE, 10);
         log.line(LogLevel::Info, "12345");
         log.line(LogLevel::Info, "6789äöü");
         log.line(LogLevel::Info, "");
@@ -178,13 +184,22 @@ mod tests {
 
     #[test]
     fn writing_without_end_takes_no_more_than_the_limit() {
-        let mut log = ScriptLog::new(1000);
+        let mut log = log(1000, 1000);
         for _ in 0..10_000 {
             log.written(LogSource::Stdout, b"\n");
             log.written(LogSource::Stdout, &[b'y'; 100]);
         }
         let (lines, _) = texts(log);
-        assert!(lines.iter().map(String::len).sum::<usize>() <= 1000);
-        assert!(lines.len() <= 1001);
+        assert!(lines.iter().map(|line| line.len() + LOG_LINE).sum::<usize>() <= 1000, "{lines:?}");
+    }
+
+    #[test]
+    fn many_short_lines_are_counted_as_what_becomes_of_them() {
+        for (bytes, log_lines) in [(16 * 1024, 64), (64 * LOG_LINE + 64, 10_000)] {
+            let mut log = log(bytes, log_lines);
+            log.written(LogSource::Stdout, &b"x\n".repeat(16_384));
+            let (lines, cut) = texts(log);
+            assert_eq!((lines.len(), cut), (64, 16_384 - 64), "{bytes} bytes, {log_lines} lines");
+        }
     }
 }

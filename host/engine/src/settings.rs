@@ -137,7 +137,7 @@ type CompiledSet = Result<Arc<PatternSet>, Arc<str>>;
 /// The settings of a script as one chat sees them, with what was computed from them.
 pub(crate) struct SettingsView {
     value: Value,
-    rendered: Mutex<HashMap<String, Option<Arc<str>>>>,
+    rendered: Mutex<HashMap<String, Arc<str>>>,
     patterns: Mutex<HashMap<String, CompiledSet>>,
 }
 
@@ -149,11 +149,11 @@ impl SettingsView {
     /// The value at a path of keys joined by `.`, as JSON text.
     pub(crate) fn get(&self, path: &str) -> Option<Arc<str>> {
         if let Some(text) = self.rendered.lock().get(path) {
-            return text.clone();
+            return Some(Arc::clone(text));
         }
-        let text: Option<Arc<str>> = self.at(path).map(|value| value.to_string().into());
+        let text: Arc<str> = self.at(path)?.to_string().into();
         remember(&mut self.rendered.lock(), path, &text);
-        text
+        Some(text)
     }
 
     /// The pattern set at a path. The error says what is wrong with it.
@@ -161,14 +161,12 @@ impl SettingsView {
         if let Some(compiled) = self.patterns.lock().get(set) {
             return compiled.clone();
         }
-        // Compiled outside of the lock: two workers may both do it, neither waits for the other.
-        let compiled = match self.at(set) {
-            Some(table) => PatternSet::compile(set, table).map(Arc::new).map_err(Arc::from),
-            None => {
-                Err(format!("the settings have no pattern set `{}`", crate::fault::cut(set.to_owned(), 100))
-                    .into())
-            }
+        let Some(table) = self.at(set) else {
+            let set = crate::fault::cut(set.to_owned(), 100);
+            return Err(format!("the settings have no pattern set `{set}`").into());
         };
+        // Compiled outside of the lock: two workers may both do it, neither waits for the other.
+        let compiled = PatternSet::compile(set, table).map(Arc::new).map_err(Arc::from);
         remember(&mut self.patterns.lock(), set, &compiled);
         compiled
     }
@@ -181,7 +179,8 @@ impl SettingsView {
     }
 }
 
-/// Paths come from scripts, so there may be any number of them.
+/// Only paths where something stands, so that what scripts ask for in vain takes no room; of others there are as many as the
+/// settings have.
 fn remember<T: Clone>(cache: &mut HashMap<String, T>, path: &str, value: &T) {
     if cache.len() >= SETTINGS_CACHED {
         cache.clear();
@@ -255,15 +254,15 @@ mod tests {
     }
 
     #[test]
-    fn pattern_sets_follow_the_layers_and_errors_are_kept() {
+    fn pattern_sets_follow_the_layers_and_what_is_wrong_with_one_is_kept() {
         let layers = layers();
         let address = |text: &str| text.parse::<Address>().unwrap();
         assert!(layers.matches_any(&address("qq"), "words", "xAx"));
         assert!(!layers.matches_any(&address("qq/group/7"), "words", "xAx"));
         let view = layers.view(&address("qq"));
-        let error = view.patterns("none").unwrap_err();
-        assert_eq!(&*error, "the settings have no pattern set `none`");
-        assert!(Arc::ptr_eq(&error, &view.patterns("none").unwrap_err()));
+        let error = view.patterns("name").unwrap_err();
+        assert_eq!(&*error, "pattern set `name` is a text; it must be a list of rows");
+        assert!(Arc::ptr_eq(&error, &view.patterns("name").unwrap_err()));
     }
 
     #[test]
@@ -275,10 +274,27 @@ mod tests {
     }
 
     #[test]
-    fn endless_paths_are_not_kept_for_ever() {
+    fn nothing_is_kept_of_paths_where_nothing_stands() {
         let view = layers().view(&"qq".parse().unwrap());
-        for number in 0..10 * SETTINGS_CACHED {
-            view.get(&number.to_string());
+        for number in 0..10 {
+            let path = number.to_string();
+            assert_eq!(view.get(&path), None);
+            assert_eq!(
+                *view.patterns(&path).unwrap_err(),
+                *format!("the settings have no pattern set `{path}`")
+            );
+        }
+        assert!(view.rendered.lock().is_empty() && view.patterns.lock().is_empty());
+    }
+
+    #[test]
+    fn of_many_paths_where_something_stands_some_are_kept() {
+        let many: serde_json::Map<_, _> =
+            (0..2 * SETTINGS_CACHED).map(|key| (key.to_string(), json!(1))).collect();
+        let layers = SettingsLayers::compile(Value::Object(many), vec![]).unwrap();
+        let view = layers.view(&"qq".parse().unwrap());
+        for number in 0..2 * SETTINGS_CACHED {
+            assert_eq!(view.get(&number.to_string()).as_deref(), Some("1"));
         }
         assert!(view.rendered.lock().len() <= SETTINGS_CACHED);
     }

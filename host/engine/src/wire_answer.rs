@@ -106,7 +106,7 @@ impl Reader<'_> {
                 ActionBody::Recall { message_id: self.text(at("message-id"), it.message_id)? },
             ),
             wire::ActionBody::SetCard(it) => {
-                let member = self.text(at("member"), it.member)?;
+                let member = self.id(at("member"), it.member)?;
                 (group(it.in_)?, ActionBody::SetCard { member, card: self.text(at("card"), it.card)? })
             }
             wire::ActionBody::SetGroupName(it) => {
@@ -258,8 +258,8 @@ impl Reader<'_> {
         Ok(Target {
             account,
             kind: chat_kind(target.kind),
-            id: self.text(at, target.id)?,
-            via: self.optional(at, target.via)?,
+            id: self.id(at, target.id)?,
+            via: target.via.map(|via| self.id(at, via)).transpose()?,
         })
     }
 
@@ -279,7 +279,7 @@ impl Reader<'_> {
                 ),
             ));
         }
-        members.into_iter().map(|member| self.text(at, member)).collect()
+        members.into_iter().map(|member| self.id(at, member)).collect()
     }
 
     fn optional(&self, at: Place, text: Option<String>) -> Result<Option<String>, Fault> {
@@ -292,21 +292,30 @@ impl Reader<'_> {
     }
 
     fn check(&self, at: Place, text: &str) -> Result<(), Fault> {
-        if text.len() <= self.limits.text {
-            return Ok(());
-        }
-        let start = cut(text.chars().take(20).collect(), 80);
-        Err(Fault::new(
-            Code::LimitText,
-            format!(
-                "`{}` of action {} has a text of {} bytes (`{start}…`); it may have {}",
-                at.field,
-                at.action,
-                text.len(),
-                self.limits.text
-            ),
-        ))
+        within(at, "a text", text, self.limits.text)
     }
+
+    /// The id of a chat or a person.
+    fn id(&self, at: Place, id: String) -> Result<String, Fault> {
+        within(at, "an id", &id, self.limits.id)?;
+        Ok(id)
+    }
+}
+
+fn within(at: Place, what: &str, text: &str, most: usize) -> Result<(), Fault> {
+    if text.len() <= most {
+        return Ok(());
+    }
+    let start = cut(text.chars().take(20).collect(), 80);
+    Err(Fault::new(
+        Code::LimitText,
+        format!(
+            "`{}` of action {} has {what} of {} bytes (`{start}…`); it may have {most}",
+            at.field,
+            at.action,
+            text.len()
+        ),
+    ))
 }
 
 fn empty(at: Place) -> Fault {

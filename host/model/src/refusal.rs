@@ -64,13 +64,13 @@ codes! {
     LimitTables = "limit.tables", "The script asked for more tables or table elements than a script may have.";
     LimitInstances = "limit.instances", "The component has more instances, memories or tables than a script may have.";
     LimitActions = "limit.actions", "The script returned more actions for one event than it may. None of them was done.";
-    LimitText = "limit.text", "A text in the script's answer is longer than it may be. None of its actions for this event was done.";
+    LimitText = "limit.text", "A text or an id in the script's answer is longer than it may be. None of its actions for this event was done.";
     LimitSegments = "limit.segments", "A message in the script's answer has more segments than it may have. None of its actions for this event was done.";
     LimitSize = "limit.size", "The component is larger than the host takes.";
     LimitHandles = "limit.handles", "The script has more handles (output streams and the like) at once than it may. It never closes them.";
-    LimitLog = "limit.log", "The script wrote more log, standard output and standard error for one event than is kept. The rest is left out; its answer counts all the same.";
+    LimitLog = "limit.log", "The script wrote more log, standard output and standard error for one event than is kept, or more within a minute than the host's own log takes of one script. The rest is left out; its answer counts all the same.";
     LimitCompile = "limit.compile", "The component takes longer to compile than a script may, so that one which is made to be slow keeps no other from loading. Interpreters take some seconds; a rule takes less than one.";
-    LimitHostCalls = "limit.host-calls", "The script handed the host more data in one event than it may.";
+    LimitHostCalls = "limit.host-calls", "The script handed the host more data in one event than it may, or in one call: random bytes, or a path in its settings.";
     LimitTimers = "limit.timers", "The script has as many timers as it may have, in the chat or in all chats together. It can cancel some, or use one of the same tag again.";
     LimitFetches = "limit.fetches", "So many fetches of the script wait or are under way that no more are taken. It is told when one is over.";
     LimitKvKey = "limit.kv-key", "A key of a script's state is longer than 512 bytes, or empty.";

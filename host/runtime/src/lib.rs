@@ -31,8 +31,8 @@
 //! - `avatars`: pictures of people and groups, kept for an hour
 //! - [`media`]: pictures and files: where they lie, and where they come from
 //! - [`fetch`]: asking the web for something; [`crypto`]: what it is encrypted with
-//! - `scripts`, `script_setup`, `found`, `accepted`, `rules`, [`health`], `refusals`: files and grants -> releases -> the live
-//!   rule set
+//! - `scripts`, `script_setup`, `found`, `accepted`, `rules`, [`health`], `refusals`, `voice`: files and grants -> releases ->
+//!   the live rule set
 //! - [`live_config`], `reload`: `mynah.toml` and folders, watched
 //! - [`why`]: one event explained
 //! - [`status`], [`script_detail`]: what the host shows of itself
@@ -89,6 +89,7 @@ pub mod sightings;
 mod state;
 pub mod status;
 mod timers;
+mod voice;
 pub mod why;
 mod workers;
 

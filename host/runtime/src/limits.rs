@@ -289,11 +289,21 @@ pub const IDEMPOTENCY_MS: i64 = 24 * 60 * 60 * 1_000;
 /// Bytes of a text that are kept of an action that was not done: what a person reads to see what it would have said.
 pub const AUDIT_TEXT_BYTES: usize = 400;
 
-/// Bytes of JSON that are kept of such an action: a hundred members with ids of 40 characters.
-pub const AUDIT_BODY_BYTES: usize = 5_000;
+/// Bytes of the id of a chat that are kept of such an action: all of it, if there can be such a chat.
+pub const AUDIT_ID_BYTES: usize = 128;
+
+/// Bytes of JSON that are kept of such an action: a hundred members with ids of fifteen characters.
+pub const AUDIT_BODY_BYTES: usize = 2_000;
 
 /// Bytes of the line that says what an action does; two lines of a terminal.
 pub const SUMMARY_BYTES: usize = 160;
+
+/// Bytes that the host's own log takes within a minute of what one script says and is refused: a page of forty lines every
+/// second, and 400 MB in a day at the very most.
+pub const VOICE_BYTES: usize = 256 << 10;
+
+/// What a line of that counts beside its text, bytes: the time, the script, the event.
+pub const VOICE_LINE: usize = 128;
 
 /// Things that may be paused at once; each is looked at for every action.
 pub const PAUSES: usize = 64;
@@ -407,6 +417,11 @@ pub fn rows() -> Vec<LimitRow> {
         row("timers of one script", &TIMERS_PER_SCRIPT, Code::LimitTimers),
         row("fetches of one script that wait", &FETCHES_OPEN, Code::LimitFetches),
         row("bytes of a timer's payload", &TIMER_PAYLOAD_BYTES, Code::ActionInvalid),
+        row(
+            "what one script may put in the host's log",
+            &format!("{} KiB/min", VOICE_BYTES >> 10),
+            Code::LimitLog,
+        ),
         row("depth of answers to our own messages", &LOOP_DEPTH, Code::LoopDepth),
     ];
     let kv = [

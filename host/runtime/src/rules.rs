@@ -13,6 +13,7 @@ use mynah_model::names::ScriptName;
 use crate::grants::Grants;
 use crate::health::Health;
 use crate::refusals::RefusalCounts;
+use crate::voice::Voice;
 
 /// A script that is live: its release, what it may do, and how it is doing.
 pub(crate) struct LiveScript {
@@ -20,6 +21,7 @@ pub(crate) struct LiveScript {
     pub(crate) grants: Grants,
     pub(crate) health: Arc<Health>,
     pub(crate) refusals: Arc<RefusalCounts>,
+    pub(crate) voice: Arc<Voice>,
     /// Since when the release is live; restarts do not count.
     pub(crate) since: UnixMs,
     /// Since when the operator has said what he says of it now; restarts do not count.

@@ -78,6 +78,22 @@ fn a_text_is_not_too_long() {
 }
 
 #[test]
+fn an_id_is_not_too_long() {
+    // `unshutup` is case 4: an absent target of 40 bytes, then one member at 65,000, whose id is at 200,000.
+    let member = |len: usize| {
+        format!(
+            "(i32.store (i32.const 65000) (i32.const 200000)) (i32.store (i32.const 65004) (i32.const {len}))"
+        )
+    };
+    let unshutup = |len| cases(1, 4) + &word(48, 65_000) + &word(52, 1) + &member(len);
+    assert_eq!(answer(1, &unshutup(128)).unwrap().len(), 1);
+    let fault = answer(1, &unshutup(129)).unwrap_err();
+    assert_eq!(fault.code, Code::LimitText);
+    assert!(fault.text.starts_with("`members` of action 0 has an id of 129 bytes"), "{}", fault.text);
+    assert!(fault.text.len() < 200, "it is quoted in part: {}", fault.text);
+}
+
+#[test]
 fn a_case_that_the_contract_does_not_have_is_no_answer() {
     assert_eq!(answer(1, &cases(1, 99)).unwrap_err().code, Code::ScriptAnswer);
 }

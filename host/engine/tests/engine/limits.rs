@@ -59,6 +59,23 @@ fn a_release_that_fits_its_grants_says_so_without_being_compiled_again() {
 }
 
 #[test]
+fn a_path_in_the_settings_is_not_too_long() {
+    let config = r#""mynah:script/config@0.1.0" "get" (func $ask (param i32 i32 i32))"#;
+    let patterns = r#""mynah:script/patterns@0.1.0" "find" (func $ask (param i32 i32 i32 i32 i32))"#;
+    for (import, rest) in [(config, ""), (patterns, "(i32.const 0) (i32.const 0)")] {
+        let ask = |len: usize| {
+            let ask = format!("(call $ask (i32.const 1024) (i32.const {len}) {rest} (i32.const 256))");
+            let guest = Guest::new().import(import).handle(&format!("{ask} i32.const 64"));
+            call(&scripted(&guest.build(), "guest", 0, Limits::default()), &message("hi")).result
+        };
+        ask(512).unwrap();
+        let fault = ask(513).unwrap_err();
+        assert_eq!(fault.code, Code::LimitHostCalls, "{fault}");
+        assert!(fault.text.ends_with("by 513 bytes; a path has at most 512"), "{fault}");
+    }
+}
+
+#[test]
 fn tables_of_a_call_are_summed_and_the_code_says_so() {
     let limits = Limits { table_elements: 50, ..Limits::default() };
     let guest = Guest::new()

@@ -66,7 +66,9 @@ impl Handling {
         };
         record.cpu_us = u64::try_from(report.cpu.as_micros()).unwrap_or(u64::MAX);
         if let Some(refusal) = &report.refused_lookup {
-            tracing::info!(script = %script.name, seq = %event.seq, code = %refusal.code, "look-up refused: {}", refusal.text);
+            live.voice.say(&script.name, refusal.text.len(), || {
+                tracing::info!(script = %script.name, seq = %event.seq, code = %refusal.code, "look-up refused: {}", refusal.text);
+            });
             live.refusals.count(LOOKUP, refusal.code);
             let number = self.next_act();
             let asked =
@@ -74,11 +76,15 @@ impl Handling {
             decision.writes.push(asked.lookup(refusal));
         }
         for line in &report.log {
-            tracing::info!(target: "mynah::script", script = %script.name, seq = %event.seq, level = ?line.level, "{}", line.text);
+            live.voice.say(&script.name, line.text.len(), || {
+                tracing::info!(target: "mynah::script", script = %script.name, seq = %event.seq, level = ?line.level, "{}", line.text);
+            });
         }
         if report.log_cut > 0 {
             live.refusals.count("log", Code::LimitLog);
-            tracing::warn!(script = %script.name, seq = %event.seq, code = %Code::LimitLog, "{} lines of the script's log were left out or cut: it may write {} bytes for one event", report.log_cut, script.limits.log);
+            live.voice.say(&script.name, 0, || {
+                tracing::warn!(script = %script.name, seq = %event.seq, code = %Code::LimitLog, "{} lines of the script's log were left out or cut: it may write {} lines of {} bytes together for one event", report.log_cut, script.limits.log_lines, script.limits.log);
+            });
         }
         let actions = match report.result {
             Ok(actions) => {
@@ -172,7 +178,9 @@ impl Handling {
                         self.alert_of_budget(&live, &refusal, now);
                     }
                     live.refusals.count(name, refusal.code);
-                    tracing::info!(script = %script.name, seq = %event.seq, action = name, code = %refusal.code, "action refused: {}", refusal.text);
+                    live.voice.say(&script.name, refusal.text.len(), || {
+                        tracing::info!(script = %script.name, seq = %event.seq, action = name, code = %refusal.code, "action refused: {}", refusal.text);
+                    });
                     if is_told(&action) {
                         let act = self.told_act(event, account, &actor, action, now);
                         let ended = Ended::refused(outcome_of(refusal.code), refusal.code, &refusal.text);

@@ -19,6 +19,7 @@ impl Catalog {
             grants: self.grants(&script, setup),
             health: Arc::default(),
             refusals: Arc::default(),
+            voice: Arc::default(),
             since: self.since(&format!("live.{}", script.name), &script.release.id.hex()),
             granted_since: self.granted_since(&script.name, setup),
             script: Arc::new(script),

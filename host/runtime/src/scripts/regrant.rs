@@ -92,6 +92,7 @@ impl Catalog {
             script,
             health: live.health.clone(),
             refusals: live.refusals.clone(),
+            voice: live.voice.clone(),
             since: live.since,
             granted_since: self.granted_since(&live.script.name, new),
         })

@@ -46,7 +46,7 @@ impl Asked<'_> {
             action: action.to_owned(),
             outcome: outcome.as_str().to_owned(),
             code: None,
-            text,
+            text: cut(&text, limits::AUDIT_TEXT_BYTES),
             reason: None,
             seq: self.seq,
             body: None,
@@ -101,7 +101,9 @@ impl Asked<'_> {
         Write::Audit(AuditEntry {
             code: Some(fault.code.as_str().to_owned()),
             details: fault.backtrace.clone(),
-            ..self.entry(FAULT, Outcome::Failed, fault.text.clone())
+            // A panic's own words, which the engine cut.
+            text: fault.text.clone(),
+            ..self.entry(FAULT, Outcome::Failed, String::new())
         })
     }
 }
@@ -119,7 +121,7 @@ pub(crate) fn outcome_of(code: Code) -> Outcome {
 fn target_address(here: Option<&Address>, action: &Action) -> Option<Address> {
     let Some(target) = &action.target else { return here.cloned() };
     let account: &AccountName = target.account.as_ref().or_else(|| here.map(|here| &here.account))?;
-    Some(Address::chat(account.clone(), target.kind, target.id.clone()))
+    Some(Address::chat(account.clone(), target.kind, cut(&target.id, limits::AUDIT_ID_BYTES)))
 }
 
 /// The action with its long texts cut: enough to see what it would have done. `None` if it is long even then.
@@ -205,7 +207,11 @@ pub(crate) fn cut(text: &str, bytes: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use mynah_model::action::Target;
+    use mynah_model::address::ChatKind;
+
     use super::*;
+    use crate::record::ActionRecord;
 
     #[test]
     fn what_is_kept_of_an_action_is_bounded() {
@@ -217,6 +223,30 @@ mod tests {
         assert_eq!(abridged(&many), None);
         let few = ActionBody::Kick { members: vec!["1".into()], reject_again: false };
         assert_eq!(abridged(&few), Some(few));
+    }
+
+    #[test]
+    fn what_is_kept_of_a_refusal_is_bounded_whatever_was_named() {
+        let id = "9".repeat(16_000);
+        let target = Target { account: None, kind: ChatKind::Group, id: id.clone(), via: None };
+        let action = Action {
+            target: Some(target),
+            reason: Some(id.clone()),
+            ..Action::new(ActionBody::ShutupAll { on: true })
+        };
+        let here: Address = "sim/group/1".parse().unwrap();
+        let asked =
+            Asked { number: ActNumber(1), at: 0, actor: &Actor::Host, address: Some(&here), seq: None };
+        let refusal = Refusal::new(Code::ChatUnknown, format!("account `sim` knows no group `{id}`"));
+        let Some(Write::Audit(entry)) = asked.refusal(&action, &refusal) else { panic!() };
+        assert!(entry.text.starts_with("account `sim` knows no group `999") && entry.text.ends_with("9…"));
+        let size = |text: &str| text.len();
+        let address = entry.address.unwrap().to_string();
+        assert!(address.starts_with("sim/group/999") && address.ends_with("9…"), "{address}");
+        let whole = size(&entry.text) + size(&address) + size(entry.reason.as_deref().unwrap());
+        assert!(whole < 1_000, "{whole} bytes");
+        let record = ActionRecord::of("shutup-all", &Verdict::Refused(refusal), ActNumber(1));
+        assert!(record.text.unwrap().len() < 500);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use mynah_model::refusal::Code;
 use serde::Serialize;
 use tokio::sync::broadcast;
 
+use crate::audit::cut;
 use crate::fetch;
 use crate::gate::Verdict;
 use crate::limits;
@@ -86,7 +87,7 @@ impl ActionRecord {
             Verdict::Stop => ("granted", None, None),
             Verdict::Refused(refusal) => (refusal.code.as_str(), Some(number), Some(refusal.text.clone())),
         };
-        Self { action, verdict, act, text }
+        Self { action, verdict, act, text: text.map(|text| cut(&text, limits::AUDIT_TEXT_BYTES)) }
     }
 }
 

@@ -11,7 +11,7 @@ use rusqlite::types::Value;
 use rusqlite::{Row, params_from_iter};
 
 use crate::error::{StoreError, loaded, stored_act, stored_seq};
-use crate::limits::{AUDIT_LOOKED_AT, AUDIT_NUMBERS, AUDIT_TIME_SLACK_MS};
+use crate::limits::{AUDIT_CLEARED, AUDIT_ENTRIES, AUDIT_LOOK, AUDIT_LOOKED_AT, AUDIT_TIME_SLACK_MS};
 use crate::reader::{Reader, parsed};
 use crate::tables::Tables;
 
@@ -268,8 +268,25 @@ impl Tables {
                 &entry.details,
             ],
         )?;
-        // A script that is refused something on every event must not fill the disk.
-        self.run("DELETE FROM audit WHERE number <= ?1", [number.saturating_sub(AUDIT_NUMBERS)])?;
+        self.bound_audit(&entry.actor)
+    }
+
+    /// Keeps the newest entries of an actor. One who is refused something on every event must not fill the disk, nor push out
+    /// what others were refused.
+    fn bound_audit(&mut self, actor: &str) -> Result<(), StoreError> {
+        let since = self.audited_since.entry(actor.to_owned()).or_default();
+        *since += 1;
+        if *since < AUDIT_LOOK {
+            return Ok(());
+        }
+        *since = 0;
+        self.run(
+            "DELETE FROM audit WHERE number IN (
+               SELECT number FROM audit WHERE actor = ?1 AND number <=
+                 (SELECT number FROM audit WHERE actor = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)
+               ORDER BY number LIMIT ?3)",
+            (actor, AUDIT_ENTRIES, AUDIT_CLEARED),
+        )?;
         Ok(())
     }
 }

@@ -46,9 +46,15 @@ pub(crate) const IDEMPOTENT_CALLS: i64 = 10_000;
 /// Dead letters that are kept; the oldest go. At 1 KiB each this is 100 MiB, months of what a person could look at.
 pub(crate) const DEAD_LETTERS: i64 = 100_000;
 
-/// Numbers before the newest one whose audit entries are kept: a million actions, at 300 bytes each 300 MB of what was
-/// refused if all of it was. The outbox is pruned with its events.
-pub(crate) const AUDIT_NUMBERS: i64 = 1_000_000;
+/// Entries of the audit that are kept of each who asks: at 300 bytes each 15 MB of what one was refused, at 3 KiB, which is the
+/// very most, a sixth of what the database may hold by default. The outbox is pruned with its events.
+pub(crate) const AUDIT_ENTRIES: i64 = 50_000;
+
+/// Entries of one actor after which it is looked whether there are too many: a millisecond, spread over so many writes.
+pub(crate) const AUDIT_LOOK: u32 = 500;
+
+/// Entries that go at once if there are: more than come in between two looks.
+pub(crate) const AUDIT_CLEARED: u32 = 2 * AUDIT_LOOK;
 
 /// Numbers that one look into the audit goes through at most: some 50 ms; whoever wants more goes on from there.
 pub(crate) const AUDIT_LOOKED_AT: i64 = 100_000;

@@ -10,13 +10,14 @@ use crate::error::StoreError;
 const APPLICATION_ID: i64 = 0x6d79_6e61;
 
 /// What makes version `n + 1` out of version `n`. A step that was released is never edited.
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 7] = [
     include_str!("schema/v1.sql"),
     include_str!("schema/v2.sql"),
     include_str!("schema/v3.sql"),
     include_str!("schema/v4.sql"),
     include_str!("schema/v5.sql"),
     include_str!("schema/v6.sql"),
+    include_str!("schema/v7.sql"),
 ];
 
 /// The newest version that this host knows.

@@ -1,6 +1,7 @@
 //! The connection that writes. What can be written stands with its subject: in [`journal`](crate::journal),
 //! [`kv`](crate::kv), [`outbox`](crate::outbox) and so on.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, Params};
@@ -16,6 +17,8 @@ pub(crate) struct Tables {
     pub(crate) conn: Connection,
     /// Events that were handled since that was last noted.
     pub(crate) handled_since: u32,
+    /// Entries of the audit by each actor since it was last looked whether there are too many.
+    pub(crate) audited_since: HashMap<String, u32>,
 }
 
 impl Tables {
@@ -36,7 +39,7 @@ impl Tables {
         conn.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
         conn.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
         schema::migrate(&mut conn)?;
-        Ok(Self { conn, handled_since: 0 })
+        Ok(Self { conn, handled_since: 0, audited_since: HashMap::new() })
     }
 
     /// Runs a statement that stays compiled; how many rows it changed.

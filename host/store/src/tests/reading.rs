@@ -9,7 +9,7 @@ use rusqlite::params_from_iter;
 
 use super::{act, event, folder, group_chat, handled, journal, open, script, temporary, write};
 use crate::audit::query;
-use crate::limits::{AUDIT_LOOKED_AT, AUDIT_NUMBERS};
+use crate::limits::{AUDIT_ENTRIES, AUDIT_LOOK, AUDIT_LOOKED_AT};
 use crate::{AuditEntry, AuditFilter, Batch, DeadLetter, Handled, StoreError, Write};
 
 fn entry(number: u64, name: &str, seq: Option<u64>) -> AuditEntry {
@@ -134,14 +134,33 @@ fn a_look_into_the_audit_follows_numbers_and_indices() {
 }
 
 #[test]
-fn old_entries_of_the_audit_make_room_for_new_ones() {
-    let store = temporary();
-    let newest = u64::try_from(AUDIT_NUMBERS).unwrap() + 1;
-    for number in [1, 2, newest] {
-        write(&store, Write::Audit(entry(number, "a", None))).unwrap();
+fn whoever_asks_for_much_pushes_out_their_own_entries_of_the_audit_and_no_others() {
+    let (_folder, path) = folder();
+    let (store, _) = open(&path);
+    write(&store, Write::Audit(entry(1, "quiet", None))).unwrap();
+    let noisy = entry(2, "noisy", None).actor;
+    let person = rusqlite::Connection::open(&path).unwrap();
+    let much = "INSERT INTO audit (number, at, actor, action, outcome, text)
+        WITH RECURSIVE many (number) AS (SELECT 2 UNION ALL SELECT number + 1 FROM many WHERE number <= ?2)
+        SELECT number, number, ?1, 'kick', 'refused', '' FROM many";
+    person.execute(much, (&noisy, AUDIT_ENTRIES)).unwrap();
+    let count = |actor: &str| -> i64 {
+        person.query_row("SELECT count(*) FROM audit WHERE actor = ?1", [actor], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(count(&noisy), AUDIT_ENTRIES);
+    let first = u64::try_from(AUDIT_ENTRIES).unwrap() + 2;
+    for number in first..first + 2 * u64::from(AUDIT_LOOK) {
+        write(&store, Write::Audit(entry(number, "noisy", None))).unwrap();
     }
+    assert_eq!(count(&noisy), AUDIT_ENTRIES, "the newest are kept");
     let left = |number| store.read(|reader| reader.audit_entry(ActNumber(number))).unwrap().is_some();
-    assert_eq!([left(1), left(2), left(newest)], [false, true, true]);
+    assert_eq!([left(1), left(2), left(2 * u64::from(AUDIT_LOOK) + 2)], [true, false, true]);
+    let plan: Vec<String> = {
+        let sql = "EXPLAIN QUERY PLAN SELECT number FROM audit WHERE actor = 'a' ORDER BY number DESC LIMIT 1 OFFSET 9";
+        let mut statement = person.prepare(sql).unwrap();
+        statement.query_map([], |row| row.get(3)).unwrap().collect::<Result<_, _>>().unwrap()
+    };
+    assert_eq!(plan, ["SEARCH audit USING COVERING INDEX audit_actor (actor=?)"]);
 }
 
 #[test]

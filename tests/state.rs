@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use mynah_engine::ImportGrants;
 use mynah_model::action::Actor;
+use mynah_model::clock::Clock;
 use mynah_model::names::{ScriptName, Seq};
 use mynah_runtime::grants::{Grants, KvQuota};
 use mynah_runtime::{
@@ -14,7 +15,7 @@ use mynah_runtime::{
 };
 
 use crate::support::guests::component;
-use crate::support::house::{House, crowd, trusted, wait_for};
+use crate::support::house::{BEGIN, House, crowd, trusted, wait_for};
 use crate::support::wait_for as eventually;
 
 const MINUTE: u64 = 60_000;
@@ -335,6 +336,28 @@ async fn a_database_that_is_too_large_loses_its_oldest_first_and_nothing_of_the_
     })
     .await;
     assert!(house.host.events(last, 1).await.unwrap().len() == 1, "the youngest stay");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_far_too_large_loses_what_is_younger_than_an_hour_too() {
+    let journal = JournalConfig { total_bytes: 1 << 20, ..JournalConfig::default() };
+    let house = House::plan().start().await;
+    let house = house.restart(HostConfig { journal, ..HostConfig::default() }).await;
+    let text = "long ".repeat(400);
+    for _ in 0..600 {
+        house.say("0", "m0", &text).await;
+    }
+    let last = house.events().await.last().unwrap().seq;
+    house.host.settled().await.unwrap();
+    eventually("some events to go", async || {
+        // Not for an hour, after which they might go all the same.
+        if house.clock.now() < BEGIN + 3_000_000 {
+            house.clock.advance(1_000);
+        }
+        (house.host.events(Seq(0), u32::MAX).await.unwrap().len() < 500).then_some(())
+    })
+    .await;
+    assert_eq!(house.host.events(last, 1).await.unwrap().len(), 1, "the youngest stay");
 }
 
 #[tokio::test(flavor = "multi_thread")]

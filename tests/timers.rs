@@ -2,6 +2,9 @@
 
 use std::collections::HashMap;
 
+use mynah_model::event::EventBody;
+use mynah_runtime::alerts::Condition;
+use mynah_runtime::grants::Counted;
 use mynah_runtime::{HostConfig, ScriptSources};
 use serde_json::json;
 
@@ -92,6 +95,46 @@ async fn the_timers_of_a_script_that_is_off_wait_until_it_is_on_again_and_fire_o
     assert_eq!(both, ["later is now", "minutely tick"], "each once, however often it was due meanwhile");
     assert_eq!(said.iter().filter(|text| *text == "later is now").count(), 1);
     host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn timers_fire_as_often_as_the_budget_allows_and_go_on_when_it_has_refilled() {
+    let mut setup = trusted();
+    setup.grants.budget.insert(Counted::from("timer per chat"), "2/min".parse().unwrap());
+    let house = House::plan().granted("alarm", &component("alarm"), setup).start().await;
+    for tag in ["a", "b", "c"] {
+        house.say("0", "m0", &format!("/cron {tag} UTC \"* * * * * *\"")).await;
+    }
+    house.say("1", "m0", "/after d 1000").await;
+    house.host.settled().await.unwrap();
+    let fired = async |group: &str| {
+        let events = house.events().await;
+        let timers = events.iter().filter(|event| matches!(event.body, EventBody::TimerFired { .. }));
+        timers.filter(|event| event.chat.as_ref().is_some_and(|chat| chat.id == group)).count()
+    };
+    let pass = async |seconds: u32| {
+        for _ in 0..seconds {
+            house.clock.advance(1_000);
+            house.host.settled().await.unwrap();
+        }
+    };
+    pass(20).await;
+    assert_eq!((fired("0").await, fired("1").await), (2, 1), "the other chat has a budget of its own");
+    let refused = house.host.script("alarm").unwrap().refused;
+    let refused: Vec<_> = refused.iter().map(|it| (it.action.as_str(), it.code.as_str())).collect();
+    assert_eq!(refused, [("timer", "budget.exhausted")]);
+    let alerts = house.host.alerts();
+    let budget = Condition::BudgetExhausted { script: "alarm".parse().unwrap() };
+    assert!(alerts.iter().any(|alert| alert.condition == budget), "{alerts:?}");
+
+    pass(100).await;
+    assert!((4..=6).contains(&fired("0").await), "{} in two minutes", fired("0").await);
+    assert_eq!(
+        house.sent().await.len(),
+        fired("0").await + 1,
+        "what fires is handled: {:?}",
+        house.sent().await
+    );
 }
 
 /// Waits until the script was called so often since it was loaded: firing begins when the clock moves and takes a moment.

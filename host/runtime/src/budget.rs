@@ -6,9 +6,10 @@ use std::hash::Hash;
 use mynah_model::address::Address;
 use mynah_model::clock::UnixMs;
 use mynah_model::names::{AccountName, ScriptName};
+use mynah_model::refusal::{Code, Refusal};
 use parking_lot::Mutex;
 
-use crate::grants::{Counted, Rate};
+use crate::grants::{Counted, Grants, Rate};
 use crate::limits;
 
 struct Bucket {
@@ -113,6 +114,41 @@ pub struct Budgets {
     pub kicks: Buckets<AccountName>,
     /// What each script is told of its own actions.
     pub told: Buckets<ScriptName>,
+}
+
+impl Budgets {
+    /// Takes so many of what counts something that a script does in a chat, or nothing of anything.
+    ///
+    /// # Errors
+    /// `budget.exhausted`, naming the rate and the line that raises it.
+    pub fn take_of_script(
+        &self,
+        script: &ScriptName,
+        grants: &Grants,
+        what: &'static str,
+        address: &Address,
+        count: usize,
+        now: UnixMs,
+    ) -> Result<(), Refusal> {
+        let rates: Vec<_> = grants.rates(what).collect();
+        let wanted: Vec<_> = rates
+            .iter()
+            .map(|(counted, rate)| {
+                ((script.clone(), counted.clone(), counted.per_chat.then(|| address.clone())), *rate)
+            })
+            .collect();
+        let Err(place) = self.scripts.take(&wanted, count, now) else { return Ok(()) };
+        let (counted, rate) = match rates.into_iter().nth(place) {
+            Some((counted, rate)) => (counted.to_string(), String::from(rate)),
+            None => Default::default(),
+        };
+        let key = if counted.contains(' ') { format!("\"{counted}\"") } else { counted.clone() };
+        Err(Refusal::new(
+            Code::BudgetExhausted,
+            format!("script `{script}` used up its budget of {rate} for `{counted}`"),
+        )
+        .hint(format!("raise `budget = {{ {key} = \"{rate}\" }}` under `[script.{script}]` in mynah.toml")))
+    }
 }
 
 #[cfg(test)]

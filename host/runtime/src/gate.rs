@@ -446,24 +446,7 @@ fn take_budget(
     act: &Act,
 ) -> Result<(), Refusal> {
     let Some(script) = occasion.actor.script() else { return Ok(()) };
-    let rates: Vec<_> = grants.rates(asked).collect();
-    let wanted: Vec<_> = rates
-        .iter()
-        .map(|(counted, rate)| {
-            ((script.clone(), counted.clone(), counted.per_chat.then(|| act.address())), *rate)
-        })
-        .collect();
-    let Err(place) = budgets.scripts.take(&wanted, people(&act.body), occasion.now) else { return Ok(()) };
-    let (counted, rate) = match rates.into_iter().nth(place) {
-        Some((counted, rate)) => (counted.to_string(), String::from(rate)),
-        None => Default::default(),
-    };
-    let key = if counted.contains(' ') { format!("\"{counted}\"") } else { counted.clone() };
-    Err(Refusal::new(
-        Code::BudgetExhausted,
-        format!("script `{script}` used up its budget of {rate} for `{counted}`"),
-    )
-    .hint(format!("raise `budget = {{ {key} = \"{rate}\" }}` under `[script.{script}]` in mynah.toml")))
+    budgets.take_of_script(script, grants, asked, &act.address(), people(&act.body), occasion.now)
 }
 
 /// How many an action counts for: five members kicked at once are five kicks.

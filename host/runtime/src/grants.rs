@@ -129,13 +129,24 @@ impl Counted {
     /// What makes a count one of each chat.
     const PER_CHAT: &str = " per chat";
 
+    /// What counts a script's timers when they fire.
+    pub(crate) const TIMER: &str = "timer";
+
     /// Every word that a budget knows.
     pub fn words() -> impl Iterator<Item = &'static str> {
-        // What only the host itself does has bounds of its own.
+        // Timers are counted when they fire, not when they are set.
         ActionBody::NAMES
             .into_iter()
             .filter(|name| !matches!(*name, "stop" | "schedule" | "cancel"))
-            .chain(["message"])
+            .chain(["message", Self::TIMER])
+    }
+
+    /// Whether it is written so.
+    fn reads(&self, text: &str) -> bool {
+        match text.strip_suffix(Self::PER_CHAT) {
+            Some(what) => self.per_chat && self.what == what,
+            None => !self.per_chat && self.what == text,
+        }
     }
 
     /// In all chats together.
@@ -252,7 +263,7 @@ impl Grants {
 
     /// Every rate in force: those that the operator wrote, and those of every script that stand beside them.
     pub fn budgets(&self) -> impl Iterator<Item = (Counted, Rate)> {
-        let usual = limits::BUDGETS.iter().map(|(name, rate)| (Counted::over_all(name), *rate));
+        let usual = limits::BUDGETS.iter().map(|(name, rate)| (Counted::from(*name), *rate));
         let usual = usual.filter(|(counted, _)| !self.budget.contains_key(counted));
         self.budget.iter().map(|(counted, rate)| (counted.clone(), *rate)).chain(usual)
     }
@@ -263,7 +274,7 @@ impl Grants {
         let mut words = [Some(action), group].into_iter().flatten().map(&counted);
         words.find_map(|key| self.budget.get(&key).map(|rate| (key.clone(), *rate))).or_else(|| {
             let key = counted(action);
-            let usual = limits::BUDGETS.iter().find(|(name, _)| !key.per_chat && *name == key.what);
+            let usual = limits::BUDGETS.iter().find(|(name, _)| key.reads(name));
             usual.map(|(_, rate)| (key, *rate))
         })
     }
@@ -308,5 +319,6 @@ mod tests {
         assert_eq!(counted("send-media"), ["send-media 3/h", "message per chat 20/min"]);
         assert_eq!(counted("kick"), ["kick 6/min"], "the rate of every script");
         assert_eq!(counted("recall"), Vec::<String>::new());
+        assert_eq!(counted("timer"), ["timer 600/min", "timer per chat 64/min"], "both of every script");
     }
 }

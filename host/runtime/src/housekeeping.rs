@@ -127,9 +127,11 @@ impl Housekeeping {
         Ok(true)
     }
 
-    /// While the database is too large, what is oldest goes; what is younger than an hour, or needed, stays.
+    /// While the database is too large, what is oldest goes; what is needed stays, and what is younger than an hour, unless
+    /// the database is far too large.
     async fn prune_by_size(&self) -> Result<bool, StoreError> {
-        let youngest = self.waiting.now().saturating_sub(limits::JOURNAL_LEAST_MS);
+        let now = self.waiting.now();
+        let far_too_large = self.journal.total_bytes.saturating_mul(limits::JOURNAL_LEAST_UP_TO);
         let mut sweep = Sweep::default();
         for _ in 0..limits::HOUSEKEEPING_STEPS {
             let (used, oldest) =
@@ -137,6 +139,8 @@ impl Housekeeping {
             if used <= self.journal.total_bytes {
                 return Ok(false);
             }
+            let least = if used > far_too_large { 0 } else { limits::JOURNAL_LEAST_MS };
+            let youngest = now.saturating_sub(least);
             let Some(before) = oldest.map(|oldest| oldest.min(youngest)) else { return Ok(false) };
             if sweep == Sweep::default() {
                 tracing::info!(

@@ -26,7 +26,7 @@
 //! - `outbox`, `revocations`, `ended`: delivery, at most once and in order within a chat; what comes of it
 //! - [`deliveries`]: reports on their way to webhooks
 //! - [`idempotency`]: calls of the API that must not be done twice
-//! - `timers`: timers of scripts
+//! - `timers`, `firing`: timers of scripts, and how often they may fire
 //! - `fetches`: what scripts ask to be fetched
 //! - `avatars`: pictures of people and groups, kept for an hour
 //! - [`media`]: pictures and files: where they lie, and where they come from
@@ -52,6 +52,7 @@ pub mod deliveries;
 mod ended;
 pub mod fetch;
 mod fetches;
+mod firing;
 mod found;
 pub mod gate;
 pub mod grants;

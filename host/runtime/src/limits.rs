@@ -108,7 +108,8 @@ pub const SHARED_RETRIES: usize = 16;
 /// Timers of one script in one chat.
 pub const TIMERS_PER_CHAT: usize = 64;
 
-/// Milliseconds after which a timer is looked at again whose script or account was not there when it came due.
+/// Milliseconds after which a timer is looked at again whose script or account was not there when it came due, or whose
+/// script had used up its budget.
 pub const TIMER_HELD_MS: i64 = 10_000;
 
 /// Timers of one script in all chats: with the payload's bound 40 MiB.
@@ -138,10 +139,14 @@ pub const SHUTUP_SECONDS: std::ops::RangeInclusive<u32> = 60..=2_592_000;
 /// What a script may do if the operator says nothing of it. Kicks: 6/min, ten times what a lively group needs, and
 /// a rule that went mad empties nothing before somebody looks. Mutes: 30/min, enough for a raid, which `shutup-all` ends in
 /// one act; a mute can be undone. Fetches: as often as people ask things in lively groups, and far from what hurts a server.
-pub const BUDGETS: [(&str, Rate); 3] = [
+/// Timers that fire: in one chat all that a chat may have at once, or one every second; in all of them so many that the
+/// journal of a script that fills its payloads grows by 2 MiB a minute and no more.
+pub const BUDGETS: [(&str, Rate); 5] = [
     ("kick", Rate { count: 6, per_ms: 60_000 }),
     ("shutup", Rate { count: 30, per_ms: 60_000 }),
     ("fetch", Rate { count: 60, per_ms: 60_000 }),
+    ("timer", Rate { count: 600, per_ms: 60_000 }),
+    ("timer per chat", Rate { count: 64, per_ms: 60_000 }),
 ];
 
 /// Members that one account kicks, whoever asks: scripts, webhooks and API callers together. 30/min: a person with a
@@ -388,8 +393,11 @@ pub const JOURNAL_KEEP_MS: i64 = 30 * 24 * 3_600_000;
 /// Bytes of the database above which the oldest of the journal goes before its time: a million events.
 pub const JOURNAL_TOTAL_BYTES: u64 = 1 << 30;
 
-/// Milliseconds for which the journal is kept however large the database is: what answers `why` for what was just seen.
+/// Milliseconds for which the journal is kept although the database is too large: what answers `why` for what was just seen.
 pub const JOURNAL_LEAST_MS: i64 = 3_600_000;
+
+/// So many times too large a database keeps nothing for that: what fills it within the hour must not fill the disk.
+pub const JOURNAL_LEAST_UP_TO: u64 = 2;
 
 /// What bounds scripts beside the engine's limits, as it is shown to people.
 pub fn rows() -> Vec<LimitRow> {
@@ -399,7 +407,9 @@ pub fn rows() -> Vec<LimitRow> {
         let limit = match action {
             "kick" => "kicks of one script",
             "shutup" => "mutes of one script",
-            _ => "fetches of one script",
+            "fetch" => "fetches of one script",
+            "timer" => "timers of one script that fire",
+            _ => "timers of one script that fire in one chat",
         };
         let row = LimitRow::fixed(limit, String::from(rate), Code::BudgetExhausted);
         LimitRow { key: Some("budget"), ..row }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use mynah_engine::{RuleSet, Script};
 use mynah_model::action::Actor;
-use mynah_model::address::Address;
 use mynah_model::clock::UnixMs;
 use mynah_model::event::Event;
 use mynah_model::names::ScriptName;
@@ -66,11 +65,6 @@ impl Rules {
     /// A script that is live.
     pub(crate) fn get(&self, name: &ScriptName) -> Option<&Arc<LiveScript>> {
         self.scripts.get(name)
-    }
-
-    /// Whether a script is live and may be called in a chat.
-    pub(crate) fn calls(&self, script: &ScriptName, address: &Address) -> bool {
-        self.get(script).is_some_and(|live| live.script.covers(address))
     }
 
     /// The scripts to be called for an event, in their order.

@@ -2,7 +2,8 @@
 //! the event and the timer's next state, so nothing fires twice and nothing is missed.
 //!
 //! A timer whose script is not live, may not be called in the chat, or whose account is gone or stopped, is held: it stays
-//! set, and fires once when all of that is there again. A recurring one fires once for all the times it missed.
+//! set, and fires once when all of that is there again. A recurring one fires once for all the times it missed. So is one whose
+//! script has used up its budget of firings.
 
 use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr;
@@ -94,8 +95,8 @@ impl Due {
     }
 }
 
-/// Whether a script can be called in a chat now.
-pub(crate) type Calls = dyn Fn(&ScriptName, &Address) -> bool + Send + Sync;
+/// Whether a timer of a script may fire in a chat now. If it may, it is counted as one that did.
+pub(crate) type MayFire = dyn Fn(&ScriptName, &Address, UnixMs) -> bool + Send + Sync;
 
 /// All timers of the host.
 #[derive(Default)]
@@ -191,13 +192,15 @@ impl Timers {
         accounts: Arc<Accounts>,
         intake: Arc<Intake>,
         waiting: Waiting,
-        calls: Box<Calls>,
+        may_fire: Box<MayFire>,
     ) {
         loop {
             let changed = self.changed.notified();
             let next = self.due.lock().order.first_key_value().map(|(place, _)| place.0);
             match next {
-                Some(at) if at <= waiting.now() => self.fire(&accounts, &intake, &calls, waiting.now()).await,
+                Some(at) if at <= waiting.now() => {
+                    self.fire(&accounts, &intake, &may_fire, waiting.now()).await
+                }
                 Some(at) => tokio::select! {
                     () = waiting.until(at) => {}
                     () = changed => {}
@@ -207,8 +210,8 @@ impl Timers {
         }
     }
 
-    async fn fire(&self, accounts: &Accounts, intake: &Intake, calls: &Calls, now: UnixMs) {
-        let Some((tag, committed)) = self.queue_first(accounts, intake, calls, now) else { return };
+    async fn fire(&self, accounts: &Accounts, intake: &Intake, may_fire: &MayFire, now: UnixMs) {
+        let Some((tag, committed)) = self.queue_first(accounts, intake, may_fire, now) else { return };
         if committed.await != Ok(true) {
             tracing::error!(tag, "a timer fired and could not be journalled; it fires again after a restart");
         }
@@ -219,7 +222,7 @@ impl Timers {
         &self,
         accounts: &Accounts,
         intake: &Intake,
-        calls: &Calls,
+        may_fire: &MayFire,
         now: UnixMs,
     ) -> Option<(String, oneshot::Receiver<bool>)> {
         let mut due = self.due.lock();
@@ -227,7 +230,7 @@ impl Timers {
             due.order.first_key_value().filter(|(place, _)| place.0 <= now).map(|(_, key)| key.clone())?;
         let account = accounts.get(key.1.account.as_str());
         let account = account.filter(|account| account.state() != AccountState::Stop);
-        let Some(account) = account.filter(|_| calls(&key.0, &key.1)) else {
+        let Some(account) = account.filter(|_| may_fire(&key.0, &key.1, now)) else {
             due.hold(&key, now.saturating_add(limits::TIMER_HELD_MS));
             return None;
         };
@@ -478,7 +481,7 @@ mod tests {
         let timers = Arc::new(Timers::default());
         let accounts = Arc::new(Accounts::new(vec![account]));
         let mut fired = intake.subscribe();
-        let running = tokio::spawn(timers.clone().run(accounts, intake, waiting, Box::new(|_, _| true)));
+        let running = tokio::spawn(timers.clone().run(accounts, intake, waiting, Box::new(|_, _, _| true)));
 
         let script = "a".parse().unwrap();
         for tag in 0..limits::TIMERS_PER_CHAT {

@@ -230,7 +230,7 @@ impl Handling {
         gate::decide(&occasion, acting.as_ref(), &self.budgets, number, action)
     }
 
-    fn alert_of_budget(&self, live: &LiveScript, refusal: &Refusal, now: i64) {
+    pub(crate) fn alert_of_budget(&self, live: &LiveScript, refusal: &Refusal, now: i64) {
         let script = live.script.name.clone();
         self.alerts.raise(Condition::BudgetExhausted { script }, &refusal.text, now);
     }

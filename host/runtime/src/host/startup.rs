@@ -154,9 +154,11 @@ impl Host {
         outbox.recover(recovery.outbox);
         let workers = Workers::start(&handling, &scheduler, &store)?;
         let alerts = tasks.spawn(handling.alerts.clone().run(handling.clone(), config.disk));
-        let calls = move |script: &ScriptName, address: &Address| rules.load().calls(script, address);
+        let firing = handling.clone();
+        let may_fire =
+            move |script: &ScriptName, address: &Address, now| firing.may_fire(script, address, now);
         let timers =
-            tasks.spawn(timers.run(accounts.clone(), intake.clone(), waiting.clone(), Box::new(calls)));
+            tasks.spawn(timers.run(accounts.clone(), intake.clone(), waiting.clone(), Box::new(may_fire)));
         let keeping = tasks.spawn(media.clone().keep_house(waiting.clone()));
         let housekeeping = Housekeeping {
             store: store.clone(),

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use mynah_model::clock::{SystemClock, VirtualClock};
 use serde_json::{Value as Json, json};
+use tempfile::TempDir;
 
+use crate::support::guests::component;
 use crate::support::host::{START, TestHost};
 
 const GROUP: &str = "552603";
@@ -48,7 +50,7 @@ async fn audit(host: &TestHost, query: &str) -> Vec<Json> {
 async fn a_command_is_for_operators_by_their_id_and_is_seen_by_no_script() {
     let host = TestHost::start(TOML).await;
     let list = told(&host, " ／scripts").await;
-    assert!(list.contains("group-guard ") && list.contains(" live running, 0 events, 0 faults"), "{list}");
+    assert!(list.contains("group-guard ") && list.contains(" live running\n"), "{list}");
     let (_, texts) = say(&host, "10001", "/scripts").await;
     assert_eq!(texts, [""; 0], "to others the host says nothing");
     // Somebody who calls themselves as the operator is called.
@@ -222,5 +224,40 @@ async fn undo_puts_back_the_card_and_the_name_that_were_there() {
         assert!(answer.starts_with(&format!("undo of act {}: {action} ", act["number"])), "{answer}");
         assert_eq!(group().await, before, "{action} is undone");
     }
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scripts_tells_nothing_of_other_accounts_and_in_a_group_nothing_of_other_chats() {
+    let folder = Arc::new(TempDir::new().unwrap());
+    std::fs::create_dir(folder.path().join("scripts.d")).unwrap();
+    std::fs::write(folder.path().join("scripts.d/hostile.wasm"), component("hostile")).unwrap();
+    let toml = "[[account]]\nname = \"sim\"\noperators = [\"10003\"]\n[[account]]\nname = \"wx\"\n[script.hostile]\n\
+        [script.welcome]\nchats = [\"wx/*/*\"]\n[script.ping]\nchats = [\"sim/group/778899\"]\n";
+    let host = TestHost::start_in(folder, toml, Arc::new(SystemClock)).await;
+    for chat in ["wx/group/552603", "sim/group/778899"] {
+        let (status, answer) = host.post("/api/v1/pause", json!({ "chats": chat })).await;
+        assert!(status.is_success(), "{answer}");
+    }
+    let panic = json!({ "group": GROUP, "sender": "10001", "text": "panic" });
+    let (status, answer) = host.post("/api/v1/accounts/wx/sim/say", panic).await;
+    assert!(status.is_success(), "{answer}");
+    host.settle().await;
+    let alone = async || {
+        let (_, texts) = said(&host, json!({ "friend": OPERATOR, "text": "/scripts" })).await;
+        texts[0].clone()
+    };
+    let list = alone().await;
+    assert!(list.contains("hostile ") && list.contains("ping "), "{list}");
+    assert!(list.contains("paused: everything in sim/group/778899"), "{list}");
+    assert!(!list.contains("failed") && !list.contains("welcome") && !list.contains("wx"), "{list}");
+
+    let (seq, _) = say_in(&host, "778899", "10001", "panic").await;
+    let list = alone().await;
+    assert!(list.contains(&format!("; failed on {seq}: script.trap: ")), "{list}");
+    assert!(list.contains("I fell over on purpose"), "{list}");
+    let list = told(&host, "/scripts").await;
+    assert!(list.contains("hostile "), "{list}");
+    assert!(!list.contains("fell over") && !list.contains("ping ") && !list.contains("778899"), "{list}");
     host.stop().await;
 }

@@ -202,9 +202,13 @@ impl Alerts {
         for live in known.iter().filter_map(|known| known.live.as_ref()) {
             let condition = Condition::BreakerOpen { script: live.script.name.clone() };
             if live.health.resting(now) {
+                // By its code: what else there is to say may be of an account that is none of theirs.
                 let last = live.health.counters().last_error.unwrap_or_default();
-                let text =
-                    format!("script `{}` fails and is left alone for a while: {last}", live.script.name);
+                let code = last.split(':').next().unwrap_or_default();
+                let name = &live.script.name;
+                let text = format!(
+                    "script `{name}` fails and is left alone for a while: {code}; /scripts says more"
+                );
                 self.raise(condition, &text, now);
             } else if live.health.is_well() {
                 self.end(&condition, now);

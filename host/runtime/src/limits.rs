@@ -331,6 +331,9 @@ pub const OPERATOR_ANSWER_BYTES: usize = 4_500;
 /// Scripts that an operator is told of in a chat.
 pub const OPERATOR_SCRIPTS: usize = 30;
 
+/// Newest faults on events of an account among which the last one of each script is looked for.
+pub const OPERATOR_FAULTS: u32 = 200;
+
 /// Events of a chat among which the one is looked for that `/why` without a number explains: the others are commands.
 pub const OPERATOR_LAST: u32 = 20;
 

@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use mynah_engine::{Engine, Release};
+use mynah_model::address::AddressPattern;
 use mynah_model::names::{ReleaseId, ScriptName};
 use mynah_model::refusal::Refusal;
 use mynah_model::script::Ask;
@@ -221,6 +222,11 @@ impl Catalog {
             refusal: entry.refusal.clone(),
         };
         entries.iter().map(known).collect()
+    }
+
+    /// The chats in which a script may be called once it is live.
+    pub(crate) fn covered(&self, name: &str) -> Vec<AddressPattern> {
+        self.setup(name).covered()
     }
 
     /// How much state a script may hold: as it is granted, live or not; or what any script may.

@@ -1,5 +1,6 @@
 //! Carrying out what operators say. The command, what it does and the answer are one transaction with the event being handled.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc;
 
@@ -10,12 +11,12 @@ use mynah_model::event::Event;
 use mynah_model::message::Segment;
 use mynah_model::names::{ActNumber, Seq};
 use mynah_model::refusal::{Code, Refusal};
-use mynah_store::{AuditEntry, Batch, StoreError, Write};
+use mynah_store::{AuditEntry, AuditFilter, Batch, StoreError, Write};
 
 use super::undo::undo;
 use super::{COMMANDS, Order, order};
 use crate::account::Account;
-use crate::audit::{Asked, cut, outcome_of, plain, summary};
+use crate::audit::{Asked, FAULT, cut, outcome_of, plain, summary};
 use crate::gate::Verdict;
 use crate::handling::{Handling, set_aside};
 use crate::limits;
@@ -50,6 +51,14 @@ impl Message<'_> {
     /// Whether something that happened there may be spoken of here: in a chat with others only what happened in it.
     fn may_tell_of(&self, address: &Address) -> bool {
         *address == self.address || (self.is_private() && address.account == self.address.account)
+    }
+
+    /// Whether something that holds in such chats may be spoken of here: in a chat with others only what holds in it.
+    fn concerns(&self, chats: &[AddressPattern]) -> bool {
+        chats.iter().any(|pattern| match self.is_private() {
+            true => pattern.account().is_none_or(|account| *account == self.address.account),
+            false => pattern.matches(&self.address),
+        })
     }
 }
 
@@ -96,7 +105,7 @@ impl Handling {
 
     fn carry_out(&self, message: &Message<'_>, order: &Order<'_>) -> Result<Obeyed, Refusal> {
         match order.command {
-            "scripts" => Ok(Obeyed { text: self.list_scripts(message), ..Obeyed::default() }),
+            "scripts" => Ok(Obeyed { text: self.list_scripts(message)?, ..Obeyed::default() }),
             "why" => Ok(Obeyed { text: self.explain(message, order.rest)?, ..Obeyed::default() }),
             "undo" => self.undo(message, order.rest),
             "pause" => {
@@ -109,18 +118,29 @@ impl Handling {
         }
     }
 
-    fn list_scripts(&self, message: &Message<'_>) -> String {
-        let scripts = self.catalog.status();
+    /// The scripts that may be called here: in a chat with others those of this chat and how they are; alone with the operator
+    /// those of the account, and what went wrong with them in it.
+    fn list_scripts(&self, message: &Message<'_>) -> Result<String, Refusal> {
+        let mut scripts = self.catalog.status();
+        let rules = self.rules.load();
+        scripts.retain(|script| match script.name.parse().ok().and_then(|name| rules.get(&name).cloned()) {
+            Some(live) => message.concerns(&live.script.chats),
+            None => message.concerns(&self.catalog.covered(&script.name)),
+        });
+        let faults = if message.is_private() { self.faults_of(message.account)? } else { HashMap::new() };
         let line = |script: &crate::ScriptStatus| {
             let release: String = script.release.as_deref().unwrap_or("-").chars().take(12).collect();
-            let last = script.last_error.as_ref().filter(|_| script.faults > 0 || script.state == "refused");
-            let last = last
-                .map(|error| format!("; last: {}", plain(error, limits::WHY_TEXT_BYTES)))
-                .unwrap_or_default();
-            format!(
-                "{} {release} {} {}, {} events, {} faults{last}\n",
-                script.name, script.mode, script.state, script.events, script.faults
-            )
+            let mut line = format!("{} {release} {} {}", script.name, script.mode, script.state);
+            if let Some(refused) = script.last_error.as_ref().filter(|_| script.state == "refused") {
+                // By its code: the rest may speak of settings for another account.
+                line += &format!(" ({})", refused.split(':').next().unwrap_or_default());
+            }
+            if let Some(fault) = faults.get(&script.name) {
+                let on = fault.seq.map(|seq| format!(" on {seq}")).unwrap_or_default();
+                let code = fault.code.as_deref().unwrap_or_default();
+                line += &format!("; failed{on}: {code}: {}", plain(&fault.text, limits::WHY_TEXT_BYTES));
+            }
+            line + "\n"
         };
         let mut text: String = scripts.iter().take(limits::OPERATOR_SCRIPTS).map(line).collect();
         if scripts.is_empty() {
@@ -130,12 +150,32 @@ impl Handling {
             text += &format!("and {more} more: GET /api/v1/scripts\n");
         }
         text += &paused(&self.pauses_here(message));
-        for (word, script) in self.rules.load().commands() {
-            if COMMANDS.iter().any(|command| command.name == word) {
+        for (word, script) in rules.commands() {
+            let listed = scripts.iter().any(|listed| listed.name == script.as_str());
+            if listed && COMMANDS.iter().any(|command| command.name == word) {
                 text += &format!("/{word} of script `{script}` is for everybody but operators\n");
             }
         }
-        text
+        Ok(text)
+    }
+
+    /// The last fault of each script on an event of an account, by the script's name.
+    fn faults_of(&self, account: &Account) -> Result<HashMap<String, AuditEntry>, Refusal> {
+        self.flush();
+        let filter = AuditFilter {
+            account: Some(account.name().clone()),
+            action: Some(FAULT.to_owned()),
+            ..AuditFilter::default()
+        };
+        let page =
+            self.store.read(|reader| reader.audit(&filter, limits::OPERATOR_FAULTS)).map_err(failed)?;
+        let mut last = HashMap::new();
+        for entry in page.rows.into_iter().map(|row| row.entry) {
+            if let Some(script) = &entry.script {
+                last.entry(script.to_string()).or_insert(entry);
+            }
+        }
+        Ok(last)
     }
 
     fn explain(&self, message: &Message<'_>, given: &str) -> Result<String, Refusal> {
@@ -222,8 +262,7 @@ impl Handling {
     }
 
     fn pauses_here(&self, message: &Message<'_>) -> Vec<Pause> {
-        let account = message.account.name();
-        let here = |pause: &&Pause| pause.scope.chats.account().is_none_or(|other| other == account);
+        let here = |pause: &&Pause| message.concerns(std::slice::from_ref(&pause.scope.chats));
         self.pauses.all().iter().filter(here).cloned().collect()
     }
 

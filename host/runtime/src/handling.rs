@@ -23,6 +23,7 @@ use crate::accounts::Accounts;
 use crate::alerts::Alerts;
 use crate::budget::Budgets;
 use crate::grants::OnFault;
+use crate::health::charged;
 use crate::limits;
 use crate::operators;
 use crate::outbox::Outbox;
@@ -94,14 +95,14 @@ impl Handling {
             let epoch = self.uncommitted.epoch();
             let called = self.call_all(&rules, event, &account, &worker.reader, turns);
             if called.iter().any(Called::is_deferred) {
-                self.discard(&called);
+                self.discard(event, &called);
                 return Pace::Deferred;
             }
             match self.validate(&called, &worker.reader, early, epoch) {
                 Ok(order) => break (called, order),
                 Err(Conflict) => {
                     runs += 1;
-                    self.discard(&called);
+                    self.discard(event, &called);
                 }
             }
         };
@@ -124,10 +125,10 @@ impl Handling {
     }
 
     /// Calls of which nothing comes, because the event is handled again.
-    fn discard(&self, called: &[Called]) {
+    fn discard(&self, event: &Event, called: &[Called]) {
         for Called { live, report, .. } in called {
             if let Ok(report) = report {
-                live.health.discarded(self.waiting.now(), report.cpu);
+                live.health.discarded(self.waiting.now(), charged(event, report.cpu));
             }
         }
     }

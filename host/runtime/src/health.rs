@@ -4,14 +4,22 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use mynah_model::clock::UnixMs;
+use mynah_model::event::Event;
 use mynah_model::refusal::{Code, Refusal};
 use parking_lot::Mutex;
 
 use crate::limits;
 
-/// CPU time of one call that does not count against the budget. The budget is there for scripts that burn their
-/// deadline again and again; one that answers in microseconds is never over it, however many events there are.
+/// CPU time of one call that does not count against the budget, if the event is nobody's doing here. The budget is there for
+/// scripts that burn their deadline again and again; one that answers in microseconds is never over it, however lively its
+/// chats are.
 const FREE_PER_CALL: Duration = Duration::from_millis(1);
+
+/// What a call counts against the budget. Of an event that a script caused (a timer, the outcome of an action, a message that was
+/// sent) all of it: a script makes as many of those as it likes.
+pub fn charged(event: &Event, cpu: Duration) -> Duration {
+    if event.cause.is_some() { cpu } else { cpu.saturating_sub(FREE_PER_CALL) }
+}
 
 /// The counters of a script since its release was loaded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -86,21 +94,23 @@ impl Health {
         Ok(())
     }
 
-    /// A call ended whose outcome is of no account, because the event is run again. Its CPU time was used all the same.
+    /// A call ended whose outcome is of no account, because the event is run again. Its CPU time, as [`charged`] says, was used
+    /// all the same.
     pub fn discarded(&self, now: UnixMs, cpu: Duration) {
         let mut state = self.state.lock();
-        state.cpu_used += cpu.saturating_sub(FREE_PER_CALL);
+        state.cpu_used += cpu;
         if std::mem::take(&mut state.trying) {
             state.resting_until = Some(now);
         }
     }
 
-    /// A call ended: `fault` is its `code: sentence` if it failed. Returns whether the breaker opened by it.
+    /// A call ended that used so much CPU time, as [`charged`] says: `fault` is its `code: sentence` if it failed. Returns
+    /// whether the breaker opened by it.
     pub fn called(&self, now: UnixMs, cpu: Duration, fault: Option<String>) -> bool {
         let mut state = self.state.lock();
         let state = &mut *state;
         state.counters.events += 1;
-        state.cpu_used += cpu.saturating_sub(FREE_PER_CALL);
+        state.cpu_used += cpu;
         let was_trying = std::mem::take(&mut state.trying);
         let Some(fault) = fault else {
             if was_trying {
@@ -147,6 +157,10 @@ impl Health {
 
 #[cfg(test)]
 mod tests {
+    use mynah_model::Attrs;
+    use mynah_model::event::EventBody;
+    use mynah_model::names::Seq;
+
     use super::*;
 
     fn fault(health: &Health, now: UnixMs) -> bool {
@@ -208,11 +222,12 @@ mod tests {
     }
 
     #[test]
-    fn burning_cpu_is_budgeted_and_cheap_calls_are_free() {
+    fn burning_cpu_is_budgeted_and_cheap_calls_for_what_others_do_are_free() {
         let health = Health::default();
+        let cheap = Duration::from_micros(900);
         for _ in 0..100_000 {
             assert!(health.admit(0).is_ok());
-            health.called(0, Duration::from_micros(900), None);
+            health.called(0, charged(&event(None), cheap), None);
         }
         for _ in 0..11 {
             assert!(health.admit(0).is_ok());
@@ -222,5 +237,36 @@ mod tests {
         let earlier = Instant::now().checked_sub(Duration::from_secs(10)).unwrap();
         health.state.lock().cpu_at = Some(earlier);
         assert!(health.admit(0).is_ok(), "ten seconds later");
+    }
+
+    #[test]
+    fn nothing_is_free_for_events_that_a_script_makes_itself() {
+        let health = Health::default();
+        let cheap = Duration::from_micros(900);
+        let calls = (0..100_000).take_while(|_| {
+            let admitted = health.admit(0).is_ok();
+            health.called(0, charged(&event(Some(Seq(1))), cheap), None);
+            admitted
+        });
+        let calls = calls.count();
+        assert!((500..100_000).contains(&calls), "{calls} calls");
+        assert_eq!(health.admit(0).unwrap_err().code, Code::BudgetCpu);
+    }
+
+    fn event(cause: Option<Seq>) -> Event {
+        Event {
+            seq: Seq(2),
+            account: "sim".parse().unwrap(),
+            network: "sim".into(),
+            self_id: "1".into(),
+            time: 0,
+            received_at: 0,
+            cause,
+            depth: 0,
+            by_script: None,
+            chat: None,
+            body: EventBody::Stopped,
+            attrs: Attrs::new(),
+        }
     }
 }

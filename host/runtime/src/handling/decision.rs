@@ -17,6 +17,7 @@ use crate::audit::{Asked, LOOKUP, outcome_of};
 use crate::ended::Ended;
 use crate::gate::{self, ActingAccount, Occasion, Verdict};
 use crate::kv_usage::Extent;
+use crate::health::charged;
 use crate::limits;
 use crate::record::{ActionRecord, CallRecord};
 use crate::rules::LiveScript;
@@ -88,14 +89,14 @@ impl Handling {
         }
         let actions = match report.result {
             Ok(actions) => {
-                live.health.called(now, report.cpu, None);
+                live.health.called(now, charged(event, report.cpu), None);
                 actions
             }
             Err(fault) => {
                 // Where the host failed, the script is not to blame.
                 let blamed =
                     (fault.code != Code::HostFailure).then(|| format!("{}: {}", fault.code, fault.text));
-                if live.health.called(now, report.cpu, blamed) {
+                if live.health.called(now, charged(event, report.cpu), blamed) {
                     tracing::warn!(script = %script.name, "the script failed too often and is left alone for a while");
                     self.alerts.wake();
                 }

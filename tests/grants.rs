@@ -157,6 +157,13 @@ async fn a_bad_edit_changes_nothing_and_names_the_key_and_the_line() {
         assert_eq!((status, &answer["code"]), (StatusCode::CONFLICT, &json!("config.refused")), "{answer}");
         assert!(answer["text"].as_str().unwrap().contains(says[0]), "{answer}");
     }
+    // As somebody leaves it who has just begun to write it anew.
+    fs::write(host.folder.path().join("mynah.toml"), "\n").unwrap();
+    host.until("a file that is empty", |counter| {
+        counter["grants_error"].as_str().is_some_and(|error| error.contains("is empty"))
+    })
+    .await;
+    assert!(host.answer("still").await.is_some(), "it takes nothing away");
     fs::remove_file(host.folder.path().join("mynah.toml")).unwrap();
     host.until("a file that is gone", |counter| {
         counter["grants_error"].as_str().is_some_and(|error| error.contains("cannot be read"))

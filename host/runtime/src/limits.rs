@@ -176,6 +176,13 @@ pub const CONFIG_BYTES: u64 = 4 << 20;
 /// How long a file in the scripts folder, or `mynah.toml`, must have been left alone before it is looked at.
 pub const RELOAD_DEBOUNCE: Duration = Duration::from_millis(150);
 
+/// How long the text of `mynah.toml` must have been the same before it is put in force by itself. Somebody who writes it piece by
+/// piece takes less between two of them.
+pub const CONFIG_SETTLED: Duration = Duration::from_millis(300);
+
+/// Times that it is read until two in a row are the same; then whoever writes it is told.
+pub const CONFIG_READS: usize = 5;
+
 /// How often whoever waits for everything to be delivered looks again.
 pub const SETTLE_POLL: Duration = Duration::from_millis(2);
 

@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 
 use mynah_model::clock::UnixMs;
 use mynah_model::names::ScriptName;
@@ -91,8 +92,8 @@ impl LiveConfig {
         let file = self.file.as_ref()?;
         let folder = file.path().parent().filter(|folder| !folder.as_os_str().is_empty());
         let config = self.clone();
-        let watch = Watch::start(folder.unwrap_or(Path::new(".")), move || config.look(false));
-        self.look(false);
+        let watch = Watch::start(folder.unwrap_or(Path::new(".")), move || config.look(Occasion::Changed));
+        self.look(Occasion::Changed);
         watch
             .inspect_err(|error| {
                 tracing::warn!(%error, file = %file.path().display(), "the configuration cannot be watched: POST /api/v1/config/reload reads it again");
@@ -110,7 +111,7 @@ impl LiveConfig {
     /// # Errors
     /// `config.refused`: what is in force stays so.
     pub(crate) fn reload(&self) -> Result<ConfigStatus, Refusal> {
-        self.look(true);
+        self.look(Occasion::Asked);
         let status = self.status();
         match &status.error {
             Some(error) => Err(Refusal::new(Code::ConfigRefused, error.clone())),
@@ -118,11 +119,17 @@ impl LiveConfig {
         }
     }
 
-    /// Reads the file again if it was changed, or in any case.
-    fn look(&self, in_any_case: bool) {
+    /// Reads the file again if it was changed, or because somebody asked for it, who says by it that it is whole.
+    fn look(&self, occasion: Occasion) {
         let Some(file) = &self.file else { return };
         let mut seen = self.seen.lock();
-        let text = match read(file.path()) {
+        let text = match occasion {
+            Occasion::Asked => read(file.path()),
+            Occasion::Changed => {
+                settled(|| read(file.path()), || thread::sleep(limits::CONFIG_SETTLED), *seen)
+            }
+        };
+        let text = match text {
             Ok(text) => text,
             // Nobody has written one yet.
             Err(error) if error.kind() == ErrorKind::NotFound && seen.is_none() => return,
@@ -134,7 +141,7 @@ impl LiveConfig {
         };
         let now = hash(&text);
         let changed = seen.replace(now) != Some(now) || self.status.lock().error.is_some();
-        if !changed && !in_any_case {
+        if !changed && occasion == Occasion::Changed {
             return;
         }
         match self.apply(file.as_ref(), &text) {
@@ -157,6 +164,11 @@ impl LiveConfig {
     fn apply(&self, file: &dyn ConfigFile, text: &[u8]) -> Result<Vec<String>, String> {
         let text = std::str::from_utf8(text)
             .map_err(|_| format!("{}: is not UTF-8 text; save it as UTF-8", file.path().display()))?;
+        // Whoever writes a file empties it first, and it would take away all that was said of scripts.
+        if text.trim_start_matches('\u{feff}').trim().is_empty() {
+            let path = file.path().display();
+            return Err(format!("{path}: is empty; a comment in it says that nothing is to be granted"));
+        }
         let reread = file.read(text)?;
         self.catalog.regrant(reread.setups).map_err(|wrong| {
             let line = |(name, refusal): &(ScriptName, Refusal)| {
@@ -180,6 +192,36 @@ impl LiveConfig {
     }
 }
 
+/// Why the file is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Occasion {
+    /// It may have been changed.
+    Changed,
+    /// Somebody asks for it.
+    Asked,
+}
+
+/// The file's text once nobody writes it any more: the same twice, with a while between. What was seen before is taken as it is.
+fn settled(
+    mut read: impl FnMut() -> io::Result<Vec<u8>>,
+    mut wait: impl FnMut(),
+    seen: Option<[u8; 32]>,
+) -> io::Result<Vec<u8>> {
+    let mut text = read()?;
+    for _ in 1..limits::CONFIG_READS {
+        if seen == Some(hash(&text)) {
+            return Ok(text);
+        }
+        wait();
+        let again = read()?;
+        if again == text {
+            return Ok(text);
+        }
+        text = again;
+    }
+    Err(io::Error::other("somebody writes it again and again; it is read once it is left alone"))
+}
+
 fn hash(text: impl AsRef<[u8]>) -> [u8; 32] {
     Sha256::digest(text.as_ref()).into()
 }
@@ -190,5 +232,30 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     match text.len() as u64 > limits::CONFIG_BYTES {
         true => Err(io::Error::other(format!("it has more than {} bytes", limits::CONFIG_BYTES))),
         false => Ok(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes of reading these texts one after the other, and how often it was waited between them.
+    fn reads(texts: &[&str], seen: Option<&str>) -> (io::Result<String>, usize) {
+        let (mut texts, mut waits) = (texts.iter(), 0);
+        let read = || Ok(texts.next().unwrap().as_bytes().to_vec());
+        let text = settled(read, || waits += 1, seen.map(hash));
+        (text.map(|text| String::from_utf8(text).unwrap()), waits)
+    }
+
+    #[test]
+    fn a_file_is_read_until_it_was_the_same_twice() {
+        let text = |texts: &[&str]| reads(texts, None).0.unwrap();
+        assert_eq!(text(&["whole", "whole"]), "whole");
+        assert_eq!(text(&["", "allow = []", "whole", "whole"]), "whole");
+        assert_eq!(reads(&["old"], Some("old")).1, 0, "what was seen before needs no second look");
+        assert_eq!(reads(&["", "old"], Some("old")).1, 1);
+        let (error, waits) = reads(&["1", "2", "3", "4", "5"], None);
+        assert!(error.unwrap_err().to_string().contains("left alone"));
+        assert_eq!(waits, limits::CONFIG_READS - 1);
     }
 }

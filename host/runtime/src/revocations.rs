@@ -25,9 +25,12 @@ impl Revocations {
     pub(crate) fn refusal_of(&self, act: &Act, embedded: bool) -> Option<Refusal> {
         self.pauses.refusal_of(act).or_else(|| {
             let setups = self.setups.load();
-            let unlisted = Grants::unlisted();
-            let grants = setups.get(act.by.script()?).map_or(&unlisted, |setup| &setup.grants);
-            grants.taken_away(act, embedded)
+            match setups.get(act.by.script()?) {
+                Some(setup) => setup.grants.taken_away(act, embedded),
+                // What those have that nothing is said of depends on their release; on the embedded network it does no harm.
+                None if embedded => None,
+                None => Grants::unlisted().taken_away(act, embedded),
+            }
         })
     }
 }
@@ -87,6 +90,13 @@ mod tests {
         assert_eq!(said(&act("1", says()), true, |grants| grants.mode = Mode::Off), missing);
         assert_eq!(said(&act("1", says()), false, |grants| grants.listed = false), missing);
         assert_eq!(said(&act("1", says()), true, |grants| grants.listed = false), None);
+        let unlisted = Revocations::default();
+        assert_eq!(
+            unlisted.refusal_of(&act("1", kick()), true),
+            None,
+            "a shipped rule may do what it asks for"
+        );
+        assert_eq!(unlisted.refusal_of(&act("1", says()), false).map(|refusal| refusal.code), missing);
         let chats = |text: &str| {
             let chats = vec![text.parse().unwrap()];
             move |grants: &mut Grants| {

@@ -1,5 +1,5 @@
-//! The disk is full for a while: a limit on the size of files stands for it, which is lifted while the host runs. The host
-//! says so, takes nothing new, and goes on by itself: nothing is lost, done twice or out of order.
+//! Nothing can be recorded for a while. A disk is full: a limit on the size of files stands for it, which is lifted while the host
+//! runs. The host says so, takes nothing new, and goes on by itself: nothing is lost, done twice or out of order. It ends if told to.
 
 use std::process::Command;
 
@@ -98,6 +98,23 @@ async fn a_host_whose_disk_is_full_says_so_and_goes_on_when_there_is_room() {
     assert_eq!(counts, (1..=numbers.len()).map(|count| count.to_string()).collect::<Vec<_>>());
     session.terminate();
     assert_eq!(session.ended().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_can_record_nothing_ends_when_it_is_told_to() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("mynah.toml"), "listen = \"127.0.0.1:0\"\n").unwrap();
+    let mut session = Session::start(mynah(folder.path(), ["run"]));
+    let url = session.url().await;
+    let ready = async || {
+        http().get(format!("{url}/readyz")).send().await.unwrap().status().is_success().then_some(())
+    };
+    wait_for("a host that is ready", ready).await;
+    // Somebody else holds the database, and for good.
+    let other = rusqlite::Connection::open(folder.path().join("data/mynah.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    session.terminate();
+    assert!(session.ended().await.is_some(), "{}", session.log());
 }
 
 /// The same command, for which a file that grows too large is an error and no signal.

@@ -170,6 +170,8 @@ pub struct OneBot {
     /// How many ways there were by which events came.
     ways: AtomicU64,
     state: Mutex<AccountState>,
+    /// Held while the account is told of a state: they come in their order.
+    entering: Arc<AsyncMutex<()>>,
     gaps: Mutex<Gaps>,
     /// Why there is no connection.
     trouble: Mutex<Option<Lost>>,
@@ -217,6 +219,7 @@ impl OneBot {
             backlog: Backlog::default(),
             ways: AtomicU64::new(0),
             state: Mutex::new(AccountState::Init),
+            entering: Arc::default(),
             gaps: Mutex::default(),
             trouble: Mutex::default(),
             runs: AtomicBool::new(false),

@@ -189,6 +189,9 @@ pub const SETTLE_POLL: Duration = Duration::from_millis(2);
 /// How long a network may take to log an account out before it is left behind.
 pub const LOGOUT: Duration = Duration::from_secs(10);
 
+/// How long all accounts together may take to end when the host stops: those that log out, and a moment to record it.
+pub const ACCOUNTS_END: Duration = Duration::from_secs(12);
+
 /// Accounts that may run at a time; `max_clients` changes it (the original's Controller has as many ports).
 pub const MAX_CLIENTS: usize = 100;
 

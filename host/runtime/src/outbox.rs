@@ -227,10 +227,15 @@ impl Outbox {
         for (act, ended) in told {
             let Some(account) = self.accounts.get(act.account.as_str()) else { continue };
             let (roster, now) = (account.roster(), self.waiting.now());
-            let finished = ended.finished_event(&act, &roster, now);
-            let events = finished.into_iter().chain(ended.result_event(&act, &roster, now));
-            // Nobody waits for it: should it not be journalled, the intake says so.
-            self.intake.queue(&account, events.collect(), Vec::new(), None);
+            // Nobody waits for these: should they not be journalled, the intake says so.
+            if let Some(finished) = ended.finished_event(&act, &roster, now) {
+                self.intake.queue(&account, vec![finished], Vec::new(), None);
+            }
+            if let Some(told) = ended.result_event(&act, &roster, now) {
+                let origin =
+                    act.origin.as_ref().and_then(|origin| self.accounts.get(origin.account.as_str()));
+                self.intake.queue(&origin.unwrap_or(account), vec![told], Vec::new(), None);
+            }
         }
     }
 

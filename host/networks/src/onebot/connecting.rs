@@ -193,10 +193,21 @@ impl OneBot {
         if state == AccountState::Running {
             *self.trouble.lock() = None;
         }
+        let turn = self.entering.clone().lock_owned().await;
         if std::mem::replace(&mut *self.state.lock(), state) == state {
             return Ok(());
         }
-        sink.enter(state).await.map(|_| ())
+        // In a task of its own: whoever asks may end with the connection, and the account would never hear of it.
+        let sink = sink.clone();
+        let entered = tokio::spawn(async move {
+            let entered = sink.enter(state).await;
+            drop(turn);
+            entered
+        });
+        match entered.await {
+            Ok(entered) => entered.map(|_| ()),
+            Err(_) => Err(Closed),
+        }
     }
 
     /// What is to be told of the time without a connection: what the network sent then is lost.

@@ -64,7 +64,10 @@ impl Host {
             tracing::warn!("not all that waits could be done in time; the next start takes it up");
             self.inner.scheduler.abandon();
         }
-        self.inner.lifecycle.end().await;
+        // While nothing can be recorded, the end of an account cannot be either.
+        if tokio::time::timeout(limits::ACCOUNTS_END, self.inner.lifecycle.end()).await.is_err() {
+            tracing::warn!("not all accounts ended in time; the host ends without them");
+        }
         self.inner.scheduler.close();
         if let Some(running) = running {
             let ended = tokio::task::spawn_blocking(move || running.workers.join()).await;

@@ -9,7 +9,7 @@ use mynah_engine::Engine;
 use mynah_model::address::Address;
 use mynah_model::clock::Clock;
 use mynah_model::names::{ScriptName, Seq};
-use mynah_store::{Recovery, Store, StoreError};
+use mynah_store::{Batch, Recovery, Store, StoreError, Write};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -129,6 +129,10 @@ impl Host {
             };
             if let Some(account) = accounts.get(event.account.as_str()) {
                 account.keep_recovered(Arc::new(event));
+            } else {
+                // Nobody will ever handle it, and what waits keeps expired state from being removed.
+                let handled = Write::Handled { seq: event.seq, at: waiting.now(), calls: "[]".to_owned() };
+                store.write(Batch::from(vec![handled]), |_| {});
             }
         }
         timers.recover(recovery.timers);

@@ -41,7 +41,10 @@ impl Outbox {
             return Some(called_off(&refusal));
         }
         match self.store.write_durable(Write::OutboxSending(act.number).into()).await {
-            Ok(()) => Some(self.fetches.fetch(act).await),
+            Ok(()) => match self.too_late(act) {
+                Some(ended) => Some(ended),
+                None => Some(self.fetches.fetch(act).await),
+            },
             Err(StoreError::Closed) => None,
             Err(error) => {
                 tracing::error!(act = %act.number, %error, "nothing is fetched because that could not be noted down");
@@ -150,11 +153,18 @@ impl Outbox {
         }
     }
 
+    /// How an act ends that may not be done any more. To be asked after whatever may have taken long.
+    fn too_late(&self, act: &Act) -> Option<Ended> {
+        let expired =
+            || (self.waiting.now() > act.expires_at).then(|| expired("it waited in the outbox for too long"));
+        self.refusal_of(act).map(|refusal| called_off(&refusal)).or_else(expired)
+    }
+
     /// Hands an act to its network; an error says why nothing was done and that it can be tried again. `noted`: it stands in
     /// the store already that this happens.
     async fn hand_over(&self, account: &Account, act: &Act, noted: bool) -> Result<Ended, String> {
-        if self.waiting.now() > act.expires_at {
-            return Ok(expired("it waited in the outbox for too long"));
+        if let Some(ended) = self.too_late(act) {
+            return Ok(ended);
         }
         if !noted && account.driver().redelivery() == Redelivery::Unknown {
             let sending = Batch::from(vec![Write::OutboxSending(act.number)]);
@@ -165,6 +175,10 @@ impl Outbox {
                     Code::NetworkRefused,
                     "the store could not be written",
                 ));
+            }
+            // A store that is stalled may have taken hours.
+            if let Some(ended) = self.too_late(act) {
+                return Ok(ended);
             }
         }
         // A defect of a driver must not end the task, or the chat's acts would wait for ever.

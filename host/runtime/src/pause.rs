@@ -13,7 +13,7 @@ use mynah_model::address::{Address, AddressPattern};
 use mynah_model::clock::UnixMs;
 use mynah_model::names::{ScriptName, Seq};
 use mynah_model::refusal::{Code, Refusal};
-use mynah_store::{AuditEntry, Reader, StoreError, Write};
+use mynah_store::{AuditEntry, Batch, Reader, Store, StoreError, Write};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
@@ -138,12 +138,28 @@ impl Pauses {
         (ended, self.put(left))
     }
 
-    fn put(&self, list: Vec<Pause>) -> Write {
-        // A list of names and numbers can always be written.
-        let value = serde_json::to_string(&list).unwrap_or_default();
-        self.list.store(Arc::new(list));
-        Write::Meta { key: FACT.to_owned(), value }
+    /// Queues what is paused now, behind the writes of a change. Two changes at once may be queued in the other order, and the
+    /// last one counts after a restart.
+    pub(crate) fn keep(&self, store: &Store) {
+        let _one_at_a_time = self.changing.lock();
+        store.write(Batch::from(vec![written(&self.list.load())]), |result| {
+            if let Err(error) = result {
+                tracing::error!(%error, "what is paused could not be kept");
+            }
+        });
     }
+
+    fn put(&self, list: Vec<Pause>) -> Write {
+        let write = written(&list);
+        self.list.store(Arc::new(list));
+        write
+    }
+}
+
+fn written(list: &[Pause]) -> Write {
+    // A list of names and numbers can always be written.
+    let value = serde_json::to_string(list).unwrap_or_default();
+    Write::Meta { key: FACT.to_owned(), value }
 }
 
 /// Who changes what is paused, and on which occasion.
@@ -207,6 +223,19 @@ mod tests {
 
     fn scope(script: Option<&str>, chats: &str) -> Scope {
         Scope { script: script.map(|name| name.parse().unwrap()), chats: chats.parse().unwrap() }
+    }
+
+    #[tokio::test]
+    async fn of_two_changes_at_once_both_are_there_after_a_restart() {
+        let (store, _) = Store::open_in_memory().unwrap();
+        let pauses = Pauses::default();
+        let writes = ["qq", "sim"].map(|chats| pauses.pause(scope(None, chats), 0, &Actor::Api).unwrap());
+        for write in writes.into_iter().rev() {
+            store.write(Batch::from(vec![write]), |_| {});
+            pauses.keep(&store);
+        }
+        store.write_durable(Batch::new()).await.unwrap();
+        assert_eq!(store.read(Pauses::recover).unwrap().all().len(), 2);
     }
 
     #[test]

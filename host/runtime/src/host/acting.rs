@@ -149,6 +149,7 @@ impl Host {
         let writes =
             self.inner.handling.pause(scope, &Changing { by, at: self.now(), address: None, seq: None })?;
         self.inner.store.write_durable(Batch::from(writes)).await.map_err(HostError::from)?;
+        self.inner.handling.pauses.keep(&self.inner.store);
         Ok(())
     }
 
@@ -167,6 +168,7 @@ impl Host {
         let occasion = Changing { by, at: self.now(), address: None, seq: None };
         let (ended, writes) = self.inner.handling.resume(ends, &occasion);
         self.inner.store.write_durable(Batch::from(writes)).await?;
+        self.inner.handling.pauses.keep(&self.inner.store);
         Ok(ended)
     }
 }

@@ -96,6 +96,9 @@ impl Handling {
         // An answer that the gate refuses is in the audit; there is nobody else to tell.
         let _ = self.act_for(&message, &Actor::Host, answer, &mut obeyed);
         self.commit(event, now, obeyed);
+        if matches!(order.command, "pause" | "resume") {
+            self.pauses.keep(&self.store);
+        }
         Pace::Normal
     }
 

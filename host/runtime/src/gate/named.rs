@@ -33,6 +33,7 @@ pub(super) fn check(
             Segment::Image(media) | Segment::Voice(media) | Segment::Video(media) | Segment::File(media) => {
                 check_media(occasion.event, grants, script, media)
             }
+            Segment::Other { kind, json } => check_values(grants, script, kind, json),
             _ => Ok(()),
         }),
         ActionBody::SendMedia { media } => check_media(occasion.event, grants, script, media),
@@ -116,6 +117,36 @@ fn check_media(
         })
     });
     if came { Ok(()) } else { fetch::check_place(url, "`url` of a media", script, &grants.fetch) }
+}
+
+/// A segment in the network's own words (a song, say) may name what the network gets as well.
+fn check_values(grants: &Grants, script: &ScriptName, kind: &str, json: &str) -> Result<(), Refusal> {
+    let Ok(value) = serde_json::from_str::<serde_json::Value>(json) else {
+        return Err(Refusal::new(Code::ActionInvalid, "`json` of a segment is no JSON"));
+    };
+    let mut left = vec![&value];
+    while let Some(value) = left.pop() {
+        match value {
+            serde_json::Value::Array(values) => left.extend(values),
+            serde_json::Value::Object(values) => left.extend(values.values()),
+            serde_json::Value::String(text) if leads_somewhere(text.trim_start()) => {
+                let what = format!("a URL in a segment `{}`", kind.chars().take(40).collect::<String>());
+                fetch::check_place(text.trim(), &what, script, &grants.fetch)?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Whether a text begins as a URL does.
+fn leads_somewhere(text: &str) -> bool {
+    let begins = text.split_once("//").map(|(scheme, _)| scheme);
+    begins.is_some_and(|scheme| {
+        let name = scheme.strip_suffix(':').unwrap_or(scheme);
+        (scheme.is_empty() || scheme.ends_with(':'))
+            && name.chars().all(|it| it.is_ascii_alphanumeric() || "+-.".contains(it))
+    })
 }
 
 /// Whether a URL holds the bytes themselves.

@@ -484,4 +484,19 @@ fn media_by_url_come_from_where_the_script_may_fetch_or_from_the_message_itself(
         assert_eq!(case.code(post(url)), expected, "{url}");
         assert_eq!(case.code(show(url)), expected, "{url}");
     }
+    let song = |json: &str| {
+        let song = Segment::Other { kind: "music".into(), json: json.into() };
+        Action::new(ActionBody::Send { segments: vec![song] })
+    };
+    for (json, expected) in [
+        (r#"{"type":"163","id":"28949129"}"#, "granted"),
+        (r#"{"type":"custom","title":"note: what was said","audio":"https://a.test/1.mp3"}"#, "granted"),
+        (r#"{"type":"custom","audio":" HTTP://169.254.169.254/latest"}"#, "grant.fetch"),
+        (r#"{"type":"custom","more":[{"image":"https://b.test/?said=this"}]}"#, "grant.fetch"),
+        (r#"{"type":"custom","image":"//b.test/x"}"#, "action.invalid"),
+        (r#"{"type":"custom","image":"file:///etc/passwd"}"#, "action.invalid"),
+        ("{", "action.invalid"),
+    ] {
+        assert_eq!(case.code(song(json)), expected, "{json}");
+    }
 }
